@@ -1,0 +1,10 @@
+//! Products and reservations as values, and the pure rules of reservations. No I/O.
+
+mod product;
+mod reservation;
+
+pub use product::{InvalidProduct, NewProduct, Product, ProductPatch, Stock};
+pub use reservation::{
+    Hold, HoldDecision, ReleaseDecision, Reservation, ReservationLine, ReservationState,
+    SellDecision, decide_hold, decide_release, decide_sell,
+};
