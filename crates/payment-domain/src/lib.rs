@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+pub mod model;
+pub mod port;
+mod receiver;
+#[cfg(any(test, feature = "testing"))]
+#[expect(
+    clippy::expect_used,
+    reason = "fixtures and contract suites fail by panicking"
+)]
+pub mod testing;
+mod usecase;
+
+#[cfg(any(test, feature = "testing"))]
+pub use receiver::MockPaymentReceiver;
+pub use receiver::{
+    CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
+    Examined, PaymentReceiver, PaymentView, ReadError,
+};
+pub use usecase::{PaymentService, Ports};

@@ -1,0 +1,26 @@
+//! The payment as a value and every rule of its life. Pure: no I/O, no clock, no randomness.
+
+mod attempt;
+mod change;
+mod gateway;
+mod payment;
+mod policy;
+mod status;
+mod transition;
+mod verdict;
+
+pub use attempt::{
+    Attempt, AttemptChange, AttemptKey, AttemptOutcome, AttemptPurpose, AttemptResult,
+};
+pub use change::{
+    Change, HistoryEntry, OutboxKey, OutboxMessage, StockInstruction, Transaction, TransactionKind,
+};
+pub use gateway::{GatewayPayment, GatewayStatus};
+pub use payment::{
+    Buyer, CheckoutRefusal, Failure, FailureKind, GatewaySecret, LINES_MAX, Payment, PaymentLine,
+    QuotedLine, VirtualAccount,
+};
+pub use policy::Policy;
+pub use status::PaymentStatus;
+pub use transition::{IllegalTransition, PaymentFact};
+pub use verdict::{Verdict, judge};

@@ -1,0 +1,21 @@
+//! What the payment use cases need of others. Each method states its obligations; the contract
+//! suites in `testing` check every MUST.
+
+mod buyers;
+mod gateway;
+mod payments;
+mod products;
+
+pub use buyers::BuyerPort;
+pub use gateway::{
+    CancelRequest, ConfirmRequest, GatewayAnswer, GatewayRejection, LookUp, PaymentGateway,
+    RejectionKind,
+};
+pub use payments::{Applied, CheckoutKey, Inserted, PaymentRepository};
+pub use products::{HoldReply, HoldRequest, PricedProduct, ProductPort};
+
+#[cfg(any(test, feature = "testing"))]
+pub use self::{
+    buyers::MockBuyerPort, gateway::MockPaymentGateway, payments::MockPaymentRepository,
+    products::MockProductPort,
+};

@@ -1,0 +1,187 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kernel::{Money, OrderId, PaymentKey, ProductId, Quantity, StoreError, UserId};
+
+use crate::model::{CheckoutRefusal, Payment, PaymentStatus, Transaction};
+use crate::port::CheckoutKey;
+
+/// A buyer's wish to order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckoutCommand {
+    /// Who orders.
+    pub user_id: UserId,
+    /// What: 1 to 100 lines, product ids unique.
+    pub lines: Vec<(ProductId, Quantity)>,
+    /// The client's idempotency key with the fingerprint of this request, if it sent one.
+    pub key: Option<CheckoutKey>,
+}
+
+/// A checked-out order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckoutOutcome {
+    /// The order as it was stored then (a later status does not show here).
+    pub payment: Payment,
+    /// Whether an earlier request with the same key made it.
+    pub replayed: bool,
+}
+
+/// Why an order was not checked out. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckoutError {
+    /// There is no such user.
+    #[error("there is no user {0}")]
+    UnknownUser(UserId),
+    /// There is no such product.
+    #[error("there is no product {0}")]
+    UnknownProduct(ProductId),
+    /// The order could not be filled at this moment.
+    #[error("product {0} is short of stock")]
+    StockShort(ProductId),
+    /// The lines break a rule.
+    #[error(transparent)]
+    Refused(#[from] CheckoutRefusal),
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key belongs to another request")]
+    KeyReused,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What the buyer's browser claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmCommand {
+    /// Who says so.
+    pub user_id: UserId,
+    /// Which order.
+    pub order_id: OrderId,
+    /// How much was authenticated.
+    pub amount: Money,
+    /// Toss's key of the payment.
+    pub payment_key: PaymentKey,
+}
+
+/// What a confirm finds before it does anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Examined {
+    /// The order can be paid: call [`PaymentReceiver::confirm`].
+    Payable(Box<Payment>),
+    /// The same confirm is running somewhere.
+    Running,
+    /// It was paid (or a virtual account was issued) by the same confirm before.
+    Answered(ConfirmOutcome),
+}
+
+/// A confirmed payment: `DONE` or `WAITING_FOR_DEPOSIT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmOutcome {
+    /// The payment now.
+    pub payment: Box<Payment>,
+}
+
+/// Why a confirm did not end in a paid order.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ConfirmError {
+    /// There is no such order.
+    #[error("there is no order {0}")]
+    UnknownOrder(OrderId),
+    /// The order belongs to another user.
+    #[error("the order belongs to another user")]
+    WrongUser,
+    /// The amount is not the order's.
+    #[error("the amount is not the order's")]
+    AmountDiffers,
+    /// The payment key is not this order's.
+    #[error("the payment key is not this order's")]
+    WrongPaymentKey,
+    /// The order cannot be paid in its state.
+    #[error("the order is {0}")]
+    NotPayable(PaymentStatus),
+    /// A product's stock does not suffice; the order has failed.
+    #[error("product {0} is short of stock")]
+    StockShort(ProductId),
+    /// Toss declined; the order has failed.
+    #[error("declined by Toss: {code}")]
+    Declined {
+        /// Toss's code.
+        code: String,
+        /// Toss's message.
+        message: String,
+    },
+    /// No certain answer yet; recovery will find the truth.
+    #[error("the outcome is not known yet")]
+    Undecided,
+    /// Toss refuses our credentials or configuration; the order is payable again.
+    #[error("Toss refuses our configuration: {code}")]
+    Misconfigured {
+        /// Toss's code.
+        code: String,
+    },
+    /// Another confirm took the order between examination and claim: examine again.
+    #[error("another confirm took the order first")]
+    LostClaim,
+    /// The store failed before anything was claimed.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
+}
+
+impl From<StoreError> for ConfirmError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+/// A payment as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentView {
+    /// The payment.
+    pub payment: Payment,
+    /// Its money movements, oldest first.
+    pub transactions: Vec<Transaction>,
+}
+
+/// Why a payment is not shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such order.
+    #[error("there is no order {0}")]
+    UnknownOrder(OrderId),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What others may ask of payments.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait PaymentReceiver: Send + Sync {
+    /// Stores an order that can be paid. Takes no stock.
+    async fn check_out(&self, command: CheckoutCommand) -> Result<CheckoutOutcome, CheckoutError>;
+
+    /// Verifies what the browser claims. Writes nothing and calls nobody.
+    async fn examine(&self, command: &ConfirmCommand) -> Result<Examined, ConfirmError>;
+
+    /// Claims an examined payment, takes its stock, has Toss approve it and stores the outcome. A
+    /// future that is dropped halfway leaves the payment to recovery.
+    async fn confirm(
+        &self,
+        payment: Payment,
+        payment_key: PaymentKey,
+    ) -> Result<ConfirmOutcome, ConfirmError>;
+
+    /// Shows a payment.
+    async fn read(&self, order_id: &OrderId) -> Result<PaymentView, ReadError>;
+
+    /// Orders with time-driven work that is due, earliest first, at most `limit`.
+    async fn due(&self, limit: u32) -> Result<Vec<OrderId>, StoreError>;
+
+    /// Does one order's due work: expiry, a look at an undecided payment, a deposit poll.
+    async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError>;
+
+    /// Delivers one order's outbox messages. A failed delivery is put off, not an error.
+    async fn deliver(&self, order_id: &OrderId) -> Result<(), StoreError>;
+
+    /// Delivers outbox messages that are due, at most `limit`, and returns how many it tried.
+    async fn deliver_due(&self, limit: u32) -> Result<usize, StoreError>;
+}

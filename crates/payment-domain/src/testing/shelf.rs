@@ -1,0 +1,183 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use kernel::{Fence, Money, OrderId, ProductId, Quantity, StoreError};
+
+use crate::port::{HoldReply, HoldRequest, PricedProduct, ProductPort};
+
+/// Pieces per product.
+type Lines = Vec<(ProductId, Quantity)>;
+
+#[derive(Clone, PartialEq, Eq)]
+enum Reservation {
+    Held(Fence, Lines),
+    Sold(Lines),
+    Released(Fence),
+}
+
+#[derive(Default)]
+struct Contents {
+    stock: BTreeMap<ProductId, i64>,
+    reservations: BTreeMap<OrderId, Reservation>,
+    broken: bool,
+}
+
+impl Contents {
+    /// Pieces per product in those reservations that `lines_of` picks.
+    fn pieces(&self, lines_of: fn(&Reservation) -> Option<&Lines>) -> Vec<i64> {
+        let mut pieces: BTreeMap<_, _> = self.stock.keys().map(|id| (*id, 0)).collect();
+        for (id, quantity) in self.reservations.values().filter_map(lines_of).flatten() {
+            *pieces.entry(*id).or_default() += i64::from(quantity.get());
+        }
+        pieces.into_values().collect()
+    }
+}
+
+/// A product port in memory: every product costs 50 000 (odd ids) or 30 000 won (even ids).
+#[derive(Default)]
+pub struct Shelf {
+    contents: Mutex<Contents>,
+}
+
+impl Shelf {
+    /// A shelf with this many pieces of products 1, 2, 3, ….
+    ///
+    /// # Panics
+    /// Never.
+    pub fn with_stock(pieces: &[i64]) -> Self {
+        let shelf = Self::default();
+        for (id, pieces) in (1..).zip(pieces) {
+            shelf
+                .contents()
+                .stock
+                .insert(ProductId::new(id).expect("a product id"), *pieces);
+        }
+        shelf
+    }
+
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Pieces of products 1, 2, 3, … that nobody holds.
+    pub fn stock(&self) -> Vec<i64> {
+        self.contents().stock.values().copied().collect()
+    }
+
+    /// Whether an order's stock is sold.
+    pub fn is_sold(&self, order_id: &OrderId) -> bool {
+        let contents = self.contents();
+        matches!(
+            contents.reservations.get(order_id),
+            Some(Reservation::Sold(_))
+        )
+    }
+
+    /// Pieces of products 1, 2, 3, … that orders hold and nobody has paid for yet.
+    pub fn held(&self) -> Vec<i64> {
+        self.contents().pieces(|reservation| match reservation {
+            Reservation::Held(_, lines) => Some(lines),
+            Reservation::Sold(_) | Reservation::Released(_) => None,
+        })
+    }
+
+    /// Pieces of products 1, 2, 3, … that are sold.
+    pub fn sold(&self) -> Vec<i64> {
+        self.contents().pieces(|reservation| match reservation {
+            Reservation::Sold(lines) => Some(lines),
+            Reservation::Held(..) | Reservation::Released(_) => None,
+        })
+    }
+
+    /// From now on every call fails (`true`) or works again (`false`).
+    pub fn set_broken(&self, broken: bool) {
+        self.contents().broken = broken;
+    }
+
+    fn working(&self) -> Result<MutexGuard<'_, Contents>, StoreError> {
+        let contents = self.contents();
+        if contents.broken {
+            let source = "the shelf is broken".into();
+            return Err(StoreError::Unavailable {
+                action: "reach the shelf",
+                source,
+            });
+        }
+        Ok(contents)
+    }
+}
+
+#[async_trait]
+impl ProductPort for Shelf {
+    async fn price(&self, ids: &[ProductId]) -> Result<Vec<PricedProduct>, StoreError> {
+        let contents = self.working()?;
+        let priced = ids.iter().filter_map(|id| {
+            let won = if id.get() % 2 == 1 { 50_000 } else { 30_000 };
+            Some(PricedProduct {
+                product_id: *id,
+                name: format!("상품 {id}"),
+                unit_price: Money::from_won(won).ok()?,
+                available: *contents.stock.get(id)?,
+            })
+        });
+        Ok(priced.collect())
+    }
+
+    async fn hold(&self, request: &HoldRequest) -> Result<HoldReply, StoreError> {
+        let mut contents = self.working()?;
+        match contents.reservations.get_mut(&request.order_id) {
+            Some(Reservation::Held(fence, _)) => {
+                *fence = (*fence).max(request.fence);
+                return Ok(HoldReply::Held);
+            }
+            Some(Reservation::Sold(_)) => return Ok(HoldReply::Held),
+            Some(Reservation::Released(fence)) if request.fence <= *fence => {
+                return Ok(HoldReply::Superseded);
+            }
+            Some(Reservation::Released(_)) | None => {}
+        }
+        for (id, quantity) in &request.lines {
+            if contents.stock.get(id).copied().unwrap_or(0) < i64::from(quantity.get()) {
+                return Ok(HoldReply::Short(*id));
+            }
+        }
+        for (id, quantity) in &request.lines {
+            if let Some(pieces) = contents.stock.get_mut(id) {
+                *pieces -= i64::from(quantity.get());
+            }
+        }
+        let held = Reservation::Held(request.fence, request.lines.clone());
+        contents.reservations.insert(request.order_id.clone(), held);
+        Ok(HoldReply::Held)
+    }
+
+    async fn release(&self, order_id: &OrderId, fence: Fence) -> Result<(), StoreError> {
+        let mut contents = self.working()?;
+        match contents.reservations.get(order_id).cloned() {
+            Some(Reservation::Held(holder, lines)) if holder <= fence => {
+                for (id, quantity) in lines {
+                    if let Some(pieces) = contents.stock.get_mut(&id) {
+                        *pieces += i64::from(quantity.get());
+                    }
+                }
+            }
+            Some(Reservation::Released(tombstone)) if tombstone >= fence => return Ok(()),
+            Some(Reservation::Held(..) | Reservation::Sold(_)) => return Ok(()),
+            Some(Reservation::Released(_)) | None => {}
+        }
+        contents
+            .reservations
+            .insert(order_id.clone(), Reservation::Released(fence));
+        Ok(())
+    }
+
+    async fn sell(&self, order_id: &OrderId) -> Result<(), StoreError> {
+        let mut contents = self.working()?;
+        if let Some(Reservation::Held(_, lines)) = contents.reservations.get(order_id).cloned() {
+            let sold = Reservation::Sold(lines);
+            contents.reservations.insert(order_id.clone(), sold);
+        }
+        Ok(())
+    }
+}

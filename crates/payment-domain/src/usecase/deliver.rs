@@ -1,0 +1,56 @@
+//! The outbox: what product-domain must know is committed with its cause and delivered afterwards,
+//! at least once. Both instructions are idempotent.
+
+use std::time::Duration;
+
+use kernel::{OrderId, StoreError};
+
+use super::PaymentService;
+use crate::model::{OutboxMessage, StockInstruction};
+
+/// The pause before the first redelivery; doubles up to [`RETRY_MAX`].
+const RETRY_MIN: Duration = Duration::from_secs(1);
+/// The longest pause between two deliveries of one message.
+const RETRY_MAX: Duration = Duration::from_secs(60);
+
+impl PaymentService {
+    pub(super) async fn deliver_messages_of(&self, order_id: &OrderId) -> Result<(), StoreError> {
+        for message in self.ports.payments.messages_of(order_id).await? {
+            self.deliver_message(&message).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn deliver_due_messages(&self, limit: u32) -> Result<usize, StoreError> {
+        let due = self
+            .ports
+            .payments
+            .due_messages(self.ports.clock.now(), limit)
+            .await?;
+        for message in &due {
+            self.deliver_message(message).await?;
+        }
+        Ok(due.len())
+    }
+
+    async fn deliver_message(&self, message: &OutboxMessage) -> Result<(), StoreError> {
+        let key = &message.key;
+        let delivered = match message.instruction {
+            StockInstruction::Sell => self.ports.products.sell(&key.order_id).await,
+            StockInstruction::Release => {
+                self.ports.products.release(&key.order_id, key.fence).await
+            }
+        };
+        match delivered {
+            Ok(()) => self.ports.payments.message_delivered(key).await,
+            Err(error) => {
+                let pause =
+                    RETRY_MIN.saturating_mul(2_u32.saturating_pow(message.failures.min(16)));
+                let retry_at = self.ports.clock.now() + pause.min(RETRY_MAX);
+                tracing::warn!(order_id = %key.order_id, %error, failures = message.failures + 1,
+                    "a stock instruction was not delivered; it is tried again");
+                self.ports.payments.message_failed(key, retry_at).await
+            }
+        }
+    }
+}

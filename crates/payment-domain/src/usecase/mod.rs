@@ -1,0 +1,97 @@
+//! The use cases. Each file reads from top to bottom: load, decide (pure), store, ask Toss, store.
+
+mod checkout;
+mod confirm;
+mod deliver;
+mod disagree;
+mod recover;
+mod settle;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kernel::{Clock, IdGenerator, OrderId, PaymentKey, Randomness, StoreError};
+
+use crate::model::{Payment, Policy};
+use crate::port::{BuyerPort, PaymentGateway, PaymentRepository, ProductPort};
+use crate::receiver::{
+    CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
+    Examined, PaymentReceiver, PaymentView, ReadError,
+};
+
+/// Everything the use cases need of the outside.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where payments are kept.
+    pub payments: Arc<dyn PaymentRepository>,
+    /// Products and stock.
+    pub products: Arc<dyn ProductPort>,
+    /// Buyers.
+    pub buyers: Arc<dyn BuyerPort>,
+    /// Toss Payments.
+    pub gateway: Arc<dyn PaymentGateway>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New order ids.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Jitter.
+    pub randomness: Arc<dyn Randomness>,
+}
+
+/// The payment use cases over their ports.
+pub struct PaymentService {
+    ports: Ports,
+    policy: Policy,
+}
+
+impl PaymentService {
+    /// A service over these ports, with these time limits.
+    pub fn new(ports: Ports, policy: Policy) -> Self {
+        Self { ports, policy }
+    }
+}
+
+#[async_trait]
+impl PaymentReceiver for PaymentService {
+    async fn check_out(&self, command: CheckoutCommand) -> Result<CheckoutOutcome, CheckoutError> {
+        self.check_out_order(command).await
+    }
+
+    async fn examine(&self, command: &ConfirmCommand) -> Result<Examined, ConfirmError> {
+        self.examine_claim(command).await
+    }
+
+    async fn confirm(
+        &self,
+        payment: Payment,
+        payment_key: PaymentKey,
+    ) -> Result<ConfirmOutcome, ConfirmError> {
+        self.confirm_payment(payment, payment_key).await
+    }
+
+    async fn read(&self, order_id: &OrderId) -> Result<PaymentView, ReadError> {
+        let payment = self.ports.payments.find(order_id).await?;
+        let payment = payment.ok_or_else(|| ReadError::UnknownOrder(order_id.clone()))?;
+        let transactions = self.ports.payments.transactions(order_id).await?;
+        Ok(PaymentView {
+            payment,
+            transactions,
+        })
+    }
+
+    async fn due(&self, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        self.ports.payments.due(self.ports.clock.now(), limit).await
+    }
+
+    async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError> {
+        self.recover_payment(order_id).await
+    }
+
+    async fn deliver(&self, order_id: &OrderId) -> Result<(), StoreError> {
+        self.deliver_messages_of(order_id).await
+    }
+
+    async fn deliver_due(&self, limit: u32) -> Result<usize, StoreError> {
+        self.deliver_due_messages(limit).await
+    }
+}

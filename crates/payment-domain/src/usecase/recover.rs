@@ -1,0 +1,263 @@
+//! Recovery: every payment with something due is driven **forward** until it is decided.
+
+use kernel::{Money, OrderId, StoreError};
+
+use super::PaymentService;
+use super::confirm::request;
+use crate::model::{
+    Attempt, AttemptChange, AttemptPurpose, Change, GatewayPayment, Payment, PaymentFact,
+    PaymentStatus, StockInstruction, Verdict, judge,
+};
+use crate::port::{Applied, HoldReply, LookUp};
+use crate::receiver::{ConfirmError, ConfirmOutcome};
+
+/// How many looks in a row must find nothing before Toss is taken at its word: its first
+/// `NOT_FOUND_PAYMENT` may only be late.
+const ABSENCES_MIN: u32 = 2;
+
+impl PaymentService {
+    pub(super) async fn recover_payment(&self, order_id: &OrderId) -> Result<(), StoreError> {
+        let Some(payment) = self.ports.payments.find(order_id).await? else {
+            return Ok(());
+        };
+        if !payment.is_due(self.ports.clock.now()) {
+            return Ok(());
+        }
+        match payment.status {
+            PaymentStatus::Ready => self.expire(&payment).await,
+            PaymentStatus::InProgress | PaymentStatus::Unknown => {
+                let Some(owned) = self.start_look(&payment, payment.looks + 1).await? else {
+                    return Ok(());
+                };
+                note_store_failure(self.look(&owned).await);
+                Ok(())
+            }
+            PaymentStatus::WaitingForDeposit => {
+                let Some(owned) = self.start_look(&payment, payment.looks).await? else {
+                    return Ok(());
+                };
+                note_store_failure(self.poll_deposit(&owned).await);
+                Ok(())
+            }
+            PaymentStatus::Done
+            | PaymentStatus::Failed
+            | PaymentStatus::Expired
+            | PaymentStatus::PartialCanceled
+            | PaymentStatus::Canceled
+            | PaymentStatus::Quarantined => Ok(()),
+        }
+    }
+
+    async fn expire(&self, payment: &Payment) -> Result<(), StoreError> {
+        let Ok(change) = payment.change(PaymentFact::CheckoutLapsed, self.ports.clock.now()) else {
+            return Ok(());
+        };
+        self.ports.payments.apply(&change).await.map(drop)
+    }
+
+    /// Takes the payment under a lease of recovery's own; `None` when someone else was faster.
+    async fn start_look(
+        &self,
+        payment: &Payment,
+        looks: u32,
+    ) -> Result<Option<Payment>, StoreError> {
+        let now = self.ports.clock.now();
+        let Ok(mut change) = payment.change(PaymentFact::LookStarted, now) else {
+            return Ok(None);
+        };
+        change.after.looks = looks;
+        change.after.due_at = Some(now + self.policy.lease);
+        match self.ports.payments.apply(&change).await? {
+            Applied::Yes => Ok(Some(change.after)),
+            Applied::Stale => Ok(None),
+        }
+    }
+
+    /// Asks Toss what became of the payment, and acts on the answer.
+    async fn look(&self, payment: &Payment) -> Result<ConfirmOutcome, ConfirmError> {
+        match self.find_at_toss(payment).await {
+            LookUp::Found(truth) => self.act_on(payment, &truth).await,
+            LookUp::Absent => {
+                let mut payment = payment.clone();
+                payment.absences += 1;
+                if payment.absences >= ABSENCES_MIN && payment.balance == Money::ZERO {
+                    self.settle_never_seen(&payment, None).await
+                } else {
+                    self.settle_undecided(&payment, None, "Toss shows no such payment")
+                        .await
+                }
+            }
+            LookUp::Unavailable { reason } => self.settle_undecided(payment, None, &reason).await,
+        }
+    }
+
+    /// By payment key, the exact question; by order id where Toss does not know the key. Another
+    /// payment of the order counts only when money moved under it: a window that is open or dead
+    /// says nothing about ours, which Toss may only be late to show.
+    async fn find_at_toss(&self, payment: &Payment) -> LookUp {
+        let Some(key) = &payment.payment_key else {
+            return self.ports.gateway.look_up_order(&payment.order_id).await;
+        };
+        match self.ports.gateway.look_up(key).await {
+            LookUp::Absent => {}
+            answer @ (LookUp::Found(_) | LookUp::Unavailable { .. }) => return answer,
+        }
+        match self.ports.gateway.look_up_order(&payment.order_id).await {
+            LookUp::Found(other)
+                if other.payment_key != key.as_str()
+                    && matches!(
+                        judge(payment, &other),
+                        Verdict::Approvable | Verdict::Dead { .. }
+                    ) =>
+            {
+                LookUp::Absent
+            }
+            answer => answer,
+        }
+    }
+
+    async fn act_on(
+        &self,
+        payment: &Payment,
+        truth: &GatewayPayment,
+    ) -> Result<ConfirmOutcome, ConfirmError> {
+        let seen = Payment {
+            absences: 0,
+            ..payment.clone()
+        };
+        let verdict = judge(&seen, truth);
+        if seen.balance > Money::ZERO {
+            return self.act_on_booked(&seen, truth, verdict).await;
+        }
+        match verdict {
+            Verdict::Approved => {
+                self.settle_paid(&seen, None, truth, PaymentFact::Approved)
+                    .await
+            }
+            Verdict::DepositAwaited => {
+                self.settle_paid(&seen, None, truth, PaymentFact::DepositAwaited)
+                    .await
+            }
+            Verdict::Approvable => self.approve_again(&seen).await,
+            Verdict::Dead { code, message } => {
+                self.settle_declined(&seen, None, &code, &message).await
+            }
+            Verdict::OtherOrder => self.settle_never_seen(&seen, None).await,
+            Verdict::Disagreement(what) => {
+                self.settle_disagreement(&seen, None, truth, &what).await
+            }
+            Verdict::Unreadable(status) => self.settle_undecided(&seen, None, &status).await,
+        }
+    }
+
+    /// A disagreement is on the books: whatever Toss shows now, the order is not paid and not
+    /// payable before that money has gone back.
+    async fn act_on_booked(
+        &self,
+        payment: &Payment,
+        truth: &GatewayPayment,
+        verdict: Verdict,
+    ) -> Result<ConfirmOutcome, ConfirmError> {
+        let what = match verdict {
+            Verdict::Dead { code, message } => {
+                return self.settle_declined(payment, None, &code, &message).await;
+            }
+            Verdict::Unreadable(status) => {
+                return self.settle_undecided(payment, None, &status).await;
+            }
+            Verdict::Disagreement(what) => what,
+            Verdict::OtherOrder => format!("Toss approved order {}", truth.order_id),
+            Verdict::Approved | Verdict::DepositAwaited | Verdict::Approvable => {
+                "Toss changed its account of a disagreement".to_owned()
+            }
+        };
+        self.settle_disagreement(payment, None, truth, &what).await
+    }
+
+    /// Toss has not approved yet and still can: take stock and ask, under the same key after
+    /// silence, under a new one after a decoded error.
+    async fn approve_again(&self, payment: &Payment) -> Result<ConfirmOutcome, ConfirmError> {
+        let Some(payment_key) = payment.payment_key.clone() else {
+            return self.settle_undecided(payment, None, "no payment key").await;
+        };
+        let (payment, number) = self.attempt_for(payment, AttemptPurpose::Confirm).await?;
+        match self.hold_stock(&payment).await? {
+            HoldReply::Held => {}
+            HoldReply::Short(product_id) => {
+                return self.settle_stock_short(&payment, number, product_id).await;
+            }
+            HoldReply::Superseded => return Err(ConfirmError::Undecided),
+        }
+        let answer = self
+            .ports
+            .gateway
+            .confirm(&request(&payment, payment_key, number))
+            .await;
+        self.settle_answer(&payment, number, answer).await
+    }
+
+    /// The change that stores a new attempt; `None` when the payment has no key.
+    pub(super) fn new_attempt(
+        &self,
+        payment: &Payment,
+        purpose: AttemptPurpose,
+    ) -> Result<Option<Change>, ConfirmError> {
+        let Some(payment_key) = payment.payment_key.clone() else {
+            return Ok(None);
+        };
+        let now = self.ports.clock.now();
+        let mut change = self.change(payment, PaymentFact::AttemptStarted)?;
+        change.after.attempts = payment.attempts + 1;
+        change.after.due_at = Some(now + self.policy.lease);
+        change.attempt = Some(AttemptChange::Start(Attempt {
+            number: change.after.attempts,
+            purpose,
+            payment_key,
+            amount: payment.total,
+            started_at: now,
+            result: None,
+            finished_at: None,
+        }));
+        Ok(Some(change))
+    }
+
+    /// Toss sends nothing when a virtual account lapses, so deposits are also polled for.
+    async fn poll_deposit(&self, payment: &Payment) -> Result<ConfirmOutcome, ConfirmError> {
+        let LookUp::Found(truth) = self.find_at_toss(payment).await else {
+            return self.poll_later(payment).await;
+        };
+        match judge(payment, &truth) {
+            Verdict::Approved => {
+                self.settle_paid(payment, None, &truth, PaymentFact::Deposited)
+                    .await
+            }
+            Verdict::Dead { .. } => {
+                let mut change = self.change(payment, PaymentFact::DepositLapsed)?;
+                change.stock = Some(StockInstruction::Release);
+                self.store_settled(change, None).await
+            }
+            Verdict::Disagreement(what) => {
+                let mut change = self.change(payment, PaymentFact::Quarantined)?;
+                change.history.note = Some(what);
+                self.store_settled(change, None).await
+            }
+            Verdict::DepositAwaited
+            | Verdict::Approvable
+            | Verdict::OtherOrder
+            | Verdict::Unreadable(_) => self.poll_later(payment).await,
+        }
+    }
+
+    async fn poll_later(&self, payment: &Payment) -> Result<ConfirmOutcome, ConfirmError> {
+        let mut change = self.change(payment, PaymentFact::AnswerMissing)?;
+        change.after.due_at = Some(self.ports.clock.now() + self.policy.deposit_poll);
+        self.store_settled(change, None).await
+    }
+}
+
+/// Recovery has done its part whatever came of the payment; only a failing store is worth a line.
+fn note_store_failure(outcome: Result<ConfirmOutcome, ConfirmError>) {
+    if let Err(ConfirmError::Store(error)) = outcome {
+        tracing::warn!(%error, "recovery stopped halfway; the lease brings the payment back");
+    }
+}

@@ -1,0 +1,17 @@
+//! The payment use cases against fakes: every rule of their contract, then every fault at every
+//! step, and two servers in every order.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod bank;
+mod checkout;
+mod confirm;
+mod contract;
+mod crash;
+mod disagreement;
+mod examine;
+mod faults;
+mod outbox;
+mod race;
+mod recover;
+mod shop;
+mod world;
