@@ -1,0 +1,350 @@
+//! Payments of all versions, whole and mutilated.
+
+use proptest::{collection::vec, prelude::*, sample::Index};
+use rust_decimal::Decimal;
+use serde_json::{Map, Value, json};
+use toss_client::{
+    AcquireStatus, CancelStatus, CardType, EasyPay, Method, OwnerType, Payment, PaymentStatus,
+    PaymentType, RefundStatus, SettlementStatus, Spelled,
+};
+
+use crate::{CARD, EASY_PAY_1_4, FOREIGN, VIRTUAL_ACCOUNT};
+
+const FIXTURES: [&str; 4] = [CARD, VIRTUAL_ACCOUNT, EASY_PAY_1_4, FOREIGN];
+const KEY_FIELDS: [&str; 4] = ["paymentKey", "orderId", "status", "totalAmount"];
+
+fn decode(text: &str) -> Payment {
+    serde_json::from_str(text).unwrap()
+}
+
+fn won(amount: i64) -> Decimal {
+    Decimal::new(amount, 0)
+}
+
+#[test]
+fn a_card_payment_of_2022_11_16_is_read_in_full() {
+    let payment = decode(CARD);
+    assert_eq!(payment.status, PaymentStatus::PartialCanceled);
+    assert_eq!(payment.payment_type, Some(PaymentType::Normal));
+    assert_eq!(payment.method.as_ref().unwrap().kind(), &Method::Card);
+    assert_eq!(
+        (payment.total_amount, payment.balance_amount),
+        (won(1000), Some(won(600)))
+    );
+    let approved = payment.approved_at.as_ref().unwrap().at().unwrap();
+    assert_eq!(approved.to_rfc3339(), "2024-02-13T12:18:14+09:00");
+    assert!(
+        payment
+            .receipt_url()
+            .unwrap()
+            .starts_with("https://dashboard")
+    );
+    assert_eq!(
+        payment.secret.as_ref().unwrap().expose(),
+        "ps_hush_card_secret"
+    );
+    assert_eq!(
+        payment.metadata.as_ref().unwrap().get("shelf"),
+        Some(&json!("B-7"))
+    );
+    assert_eq!(
+        payment.easy_pay.as_ref().unwrap().provider(),
+        Some("토스페이")
+    );
+
+    let card = payment.card.as_ref().unwrap();
+    assert_eq!(card.issuer_code.as_deref(), Some("71"));
+    assert_eq!(card.card_type.as_ref().unwrap().kind(), &CardType::Credit);
+    assert_eq!(
+        card.owner_type.as_ref().unwrap().kind(),
+        &OwnerType::Personal
+    );
+    assert_eq!(card.acquire_status, Some(AcquireStatus::Ready));
+    assert!(card.extra.get("receiptUrl").is_some());
+
+    let [cancel] = payment.cancels() else {
+        panic!("one cancel")
+    };
+    assert_eq!(
+        (cancel.cancel_amount, cancel.refundable_amount),
+        (Some(won(400)), Some(won(600)))
+    );
+    assert_eq!(cancel.cancel_status, Some(CancelStatus::Done));
+}
+
+#[test]
+fn a_virtual_account_is_read_in_full() {
+    let payment = decode(VIRTUAL_ACCOUNT);
+    assert_eq!(payment.status, PaymentStatus::WaitingForDeposit);
+    assert_eq!(payment.approved_at, None);
+    assert_eq!(payment.order_name.as_deref(), Some(""));
+    let account = payment.virtual_account.as_ref().unwrap();
+    assert_eq!(account.bank_code.as_deref(), Some("88"));
+    assert_eq!(
+        account.account_number.as_ref().unwrap().expose(),
+        "X6505836971500"
+    );
+    assert_eq!(account.customer_name.as_ref().unwrap().expose(), "박하늘별");
+    let due = account.due_date.as_ref().unwrap();
+    assert_eq!(due.at().unwrap().to_rfc3339(), "2025-12-07T14:17:19+09:00");
+    assert_eq!(account.refund_status, Some(RefundStatus::None));
+    assert_eq!(
+        account.settlement_status,
+        Some(SettlementStatus::Incompleted)
+    );
+    assert!(payment.extra.get("cashReceipts").is_some());
+}
+
+#[test]
+fn version_1_4_names_the_wallet_alone_and_writes_amounts_with_a_fraction() {
+    let payment = decode(EASY_PAY_1_4);
+    assert_eq!(payment.easy_pay, Some(EasyPay::Name("토스페이".to_owned())));
+    assert_eq!(payment.method.as_ref().unwrap().kind(), &Method::EasyPay);
+    assert_eq!(
+        (payment.total_amount, payment.vat),
+        (won(15_000), Some(won(1364)))
+    );
+    assert!(payment.extra.get("transactionKey").is_some());
+}
+
+#[test]
+fn amounts_beyond_32_bits_fractions_and_numeric_strings_are_exact() {
+    let payment = decode(FOREIGN);
+    assert_eq!(payment.total_amount, won(50_000_000_000));
+    assert_eq!(payment.balance_amount, Some(won(50_000_000_000)));
+    assert_eq!(payment.currency.as_deref(), Some("MUSD"));
+    let Some(EasyPay::Detail(wallet)) = &payment.easy_pay else {
+        panic!("an object")
+    };
+    assert_eq!(wallet.amount, Some(Decimal::new(72_624, 2)));
+    assert_eq!(wallet.discount_amount, Some(Decimal::new(125, 2)));
+    assert_eq!(
+        payment.failure.as_ref().unwrap().code.as_deref(),
+        Some("REJECT_CARD_PAYMENT")
+    );
+}
+
+#[test]
+fn korean_and_english_spellings_mean_the_same_and_are_written_back_verbatim() {
+    for (texts, kind) in [
+        (["카드", "Card", "CARD"], Method::Card),
+        (
+            ["가상계좌", "Virtual account", "VIRTUAL_ACCOUNT"],
+            Method::VirtualAccount,
+        ),
+        (["간편결제", "Easy payment", "EASY_PAY"], Method::EasyPay),
+        (
+            ["휴대폰", "Mobile phone", "MOBILE_PHONE"],
+            Method::MobilePhone,
+        ),
+        (["계좌이체", "Transfer", "TRANSFER"], Method::Transfer),
+        (["암호화폐", "Shells", ""], Method::Other),
+    ] {
+        for text in texts {
+            let method: Spelled<Method> = serde_json::from_value(json!(text)).unwrap();
+            assert_eq!(method.kind(), &kind, "{text}");
+            assert_eq!(serde_json::to_value(&method).unwrap(), json!(text));
+        }
+    }
+}
+
+#[test]
+fn a_known_field_of_an_unexpected_shape_is_kept_as_it_came() {
+    let mut value: Value = serde_json::from_str(CARD).unwrap();
+    for (name, odd) in [
+        ("vat", json!("free")),
+        ("card", json!("71")),
+        ("useEscrow", json!("Y")),
+        ("cancels", json!({"0": {}})),
+        ("approvedAt", json!(1_707_794_294)),
+    ] {
+        value[name] = odd;
+    }
+    let payment: Payment = serde_json::from_value(value.clone()).unwrap();
+    assert_eq!((payment.vat, payment.card.is_some()), (None, false));
+    let written = serde_json::to_value(&payment).unwrap();
+    for name in ["vat", "card", "useEscrow", "cancels", "approvedAt"] {
+        assert_eq!(payment.extra.get(name), Some(&value[name]), "{name}");
+        assert_eq!(written[name], value[name], "{name}");
+    }
+}
+
+#[test]
+fn without_a_key_field_there_is_no_payment() {
+    for name in KEY_FIELDS {
+        for odd in [Value::Null, json!({}), json!([])] {
+            let mut value: Value = serde_json::from_str(CARD).unwrap();
+            value[name] = odd;
+            let error = serde_json::from_value::<Payment>(value).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_whole_payment_is_written_back_without_loss() {
+    for text in FIXTURES {
+        let value: Value = serde_json::from_str(text).unwrap();
+        let written = serde_json::to_value(decode(text)).unwrap();
+        assert_eq!(canonical(written), canonical(value));
+    }
+}
+
+/// Without nulls, and with amounts as the integers they are.
+fn canonical(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.map(|(name, value)| (name, canonical(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(canonical).collect()),
+        Value::Number(number) => number
+            .to_string()
+            .strip_suffix(".0")
+            .map_or(Value::Number(number), |integer| {
+                json!(integer.parse::<i64>().unwrap())
+            }),
+        Value::String(text) if text == "50000000000.00" => json!(50_000_000_000_i64),
+        value => value,
+    }
+}
+
+/// One change that Toss may make without notice.
+#[derive(Debug, Clone)]
+enum Change {
+    Drop(Index),
+    Null(Index),
+    Reword(Index, String),
+    Reshape(Index, Value),
+    Add(Index, String, Value),
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..3).prop_map(Value::from),
+            vec(("[a-z]{1,6}", inner), 0..3)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    let index = any::<Index>;
+    prop_oneof![
+        index().prop_map(Change::Drop),
+        index().prop_map(Change::Null),
+        (index(), "\\PC{0,20}").prop_map(|(at, word)| Change::Reword(at, word)),
+        (index(), any_value()).prop_map(|(at, value)| Change::Reshape(at, value)),
+        // No name of Toss begins so, hence the field is unknown wherever it lands.
+        (index(), "new[A-Z][a-z]{2,6}", any_value())
+            .prop_map(|(at, name, value)| Change::Add(at, name, value)),
+    ]
+}
+
+/// Pointers to every object, or to every field that is not one of the key fields.
+fn places(value: &Value, objects: bool) -> Vec<String> {
+    fn walk(value: &Value, at: &str, objects: bool, found: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                if objects {
+                    found.push(at.to_owned());
+                }
+                for (name, value) in fields {
+                    let here = format!("{at}/{name}");
+                    if !objects && !KEY_FIELDS.contains(&name.as_str()) {
+                        found.push(here.clone());
+                    }
+                    walk(value, &here, objects, found);
+                }
+            }
+            Value::Array(items) => {
+                for (number, value) in items.iter().enumerate() {
+                    walk(value, &format!("{at}/{number}"), objects, found);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(value, "", objects, &mut found);
+    found
+}
+
+fn object_at<'a>(value: &'a mut Value, pointer: &str) -> Option<&'a mut Map<String, Value>> {
+    value.pointer_mut(pointer)?.as_object_mut()
+}
+
+fn apply(value: &mut Value, change: &Change) {
+    let pick = |at: &Index, objects, value: &Value| {
+        let places = places(value, objects);
+        (!places.is_empty()).then(|| places[at.index(places.len())].clone())
+    };
+    match change {
+        Change::Drop(at) => {
+            let Some(place) = pick(at, false, value) else {
+                return;
+            };
+            let (parent, name) = place.rsplit_once('/').unwrap();
+            if let Some(fields) = object_at(value, parent) {
+                fields.remove(name);
+            }
+        }
+        Change::Null(at) => set(value, pick(at, false, value), Value::Null),
+        Change::Reword(at, word) => set(value, pick(at, false, value), json!(word)),
+        Change::Reshape(at, new) => set(value, pick(at, false, value), new.clone()),
+        Change::Add(at, name, new) => {
+            let Some(place) = pick(at, true, value) else {
+                return;
+            };
+            if let Some(fields) = object_at(value, &place) {
+                fields.insert(name.clone(), new.clone());
+            }
+        }
+    }
+}
+
+fn set(value: &mut Value, place: Option<String>, new: Value) {
+    if let Some(field) = place.and_then(|place| value.pointer_mut(&place)) {
+        *field = new;
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_change_of_toss_loses_a_payment(
+        fixture in 0..FIXTURES.len(),
+        status in "[A-Z_]{1,20}",
+        changes in vec(any_change(), 0..8),
+    ) {
+        let mut value: Value = serde_json::from_str(FIXTURES[fixture]).unwrap();
+        value["status"] = json!(status);
+        for change in &changes {
+            apply(&mut value, change);
+        }
+        let payment: Payment = serde_json::from_value(value.clone()).unwrap();
+        prop_assert_eq!(payment.status.as_str(), &status);
+        prop_assert_eq!(&json!(payment.payment_key), &value["paymentKey"]);
+        prop_assert_eq!(&json!(payment.order_id), &value["orderId"]);
+
+        // Through text, as it would be stored.
+        let text = serde_json::to_string(&payment).unwrap();
+        prop_assert_eq!(&decode(&text), &payment);
+        let written: Value = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(unknown_fields(&written), unknown_fields(&value));
+    }
+}
+
+/// The top-level fields that no version of Toss has.
+fn unknown_fields(value: &Value) -> Map<String, Value> {
+    let fields = value.as_object().unwrap().clone().into_iter();
+    fields
+        .filter(|(name, value)| name.starts_with("new") && !value.is_null())
+        .collect()
+}
