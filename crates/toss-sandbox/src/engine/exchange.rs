@@ -1,0 +1,144 @@
+//! What passes between a caller and the engine.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::{
+    errors::{ApiError, Language},
+    request::ConfirmBody,
+};
+use crate::fault::{Effect, Endpoint};
+
+/// One call of the API, as it came over the wire.
+#[derive(Debug, Clone)]
+pub struct ApiRequest {
+    /// Which call it is.
+    pub endpoint: Endpoint,
+    /// The URL's path, such as `/v1/payments/confirm`.
+    pub path: String,
+    /// The payment key or order id in the path; empty for confirm.
+    pub subject: String,
+    /// `Authorization`.
+    pub authorization: Option<String>,
+    /// `Accept-Language`.
+    pub accept_language: Option<String>,
+    /// `Idempotency-Key`; ignored on GET.
+    pub idempotency_key: Option<String>,
+    /// `TossPayments-Test-Code`.
+    pub test_code: Option<String>,
+    /// The body, unread.
+    pub body: Vec<u8>,
+}
+
+impl ApiRequest {
+    /// A confirm with the given secret key; its optional headers are left out.
+    pub fn confirm(secret_key: &str, payment_key: &str, order_id: &str, amount: u64) -> Self {
+        let body = serde_json::json!({
+            "paymentKey": payment_key, "orderId": order_id, "amount": amount,
+        });
+        Self::new(Endpoint::Confirm, secret_key, "", body.to_string())
+    }
+
+    /// A call of any endpoint about a payment key or order id.
+    pub fn new(endpoint: Endpoint, secret_key: &str, subject: &str, body: String) -> Self {
+        let path = match endpoint {
+            Endpoint::Confirm => "/v1/payments/confirm".to_owned(),
+            Endpoint::Get => format!("/v1/payments/{subject}"),
+            Endpoint::GetByOrder => format!("/v1/payments/orders/{subject}"),
+            Endpoint::Cancel => format!("/v1/payments/{subject}/cancel"),
+        };
+        Self {
+            endpoint,
+            path,
+            subject: subject.to_owned(),
+            authorization: Some(format!(
+                "Basic {}",
+                STANDARD.encode(format!("{secret_key}:"))
+            )),
+            accept_language: None,
+            idempotency_key: None,
+            test_code: None,
+            body: body.into_bytes(),
+        }
+    }
+
+    /// The idempotency key that counts: only POSTs have one.
+    pub(super) fn scoped_key(&self) -> Option<String> {
+        match self.endpoint {
+            Endpoint::Confirm | Endpoint::Cancel => {
+                self.idempotency_key.clone().filter(|key| !key.is_empty())
+            }
+            Endpoint::Get | Endpoint::GetByOrder => None,
+        }
+    }
+
+    pub(super) fn language(&self) -> Language {
+        Language::from_header(self.accept_language.as_deref())
+    }
+}
+
+/// What an [`Answer`]'s body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// `application/json`.
+    Json,
+    /// `text/html`, from the proxy that a fault plays.
+    Html,
+}
+
+/// An answer of the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// What the body is.
+    pub content: Content,
+    /// The body; shared, because it may be replayed.
+    pub body: Arc<str>,
+    /// Value of `x-tosspayments-trace-id`.
+    pub trace_id: String,
+    /// Trace id of the request whose answer is replayed here, sent as a second header.
+    pub first_trace_id: Option<String>,
+    /// The `Idempotency-Key` to echo.
+    pub idempotency_key: Option<String>,
+}
+
+/// What becomes of a call's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is sent.
+    Answer(Answer),
+    /// It is never sent; the connection stays open.
+    Silence,
+    /// It is never sent; the connection is closed.
+    Reset,
+}
+
+/// What to do next with a call: wait `delay`, then take the step.
+#[derive(Debug)]
+pub struct Reception {
+    /// How long the faults hold the call back.
+    pub delay: Duration,
+    /// What comes after the wait.
+    pub step: Step,
+}
+
+/// The step after the wait.
+#[derive(Debug)]
+pub enum Step {
+    /// All is decided.
+    Deliver(Delivery),
+    /// [`Engine::perform`](super::Engine::perform) this, whether or not the client still listens.
+    Work(Box<Ticket>),
+}
+
+/// A call that is let in and whose work is not done yet.
+#[derive(Debug)]
+pub struct Ticket {
+    pub(super) request: ApiRequest,
+    pub(super) number: u64,
+    pub(super) confirm: Option<Result<ConfirmBody, ApiError>>,
+    pub(super) effect: Option<Effect>,
+    pub(super) scope: Option<Arc<str>>,
+}

@@ -1,0 +1,505 @@
+//! The engine: requests in, answers out. It has no clock, no sockets and no chance of its own:
+//! the time is passed in and randomness is seeded, so a run can be repeated exactly.
+
+mod bank;
+mod calls;
+mod errors;
+mod exchange;
+mod idempotency;
+mod payment;
+mod random;
+mod request;
+mod window;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+
+pub(crate) use self::request::is_order_id;
+pub use self::{
+    bank::LedgerRow,
+    calls::{Call, CallTotals},
+    errors::{ApiError, ErrorSpec, Language, find as find_error},
+    exchange::{Answer, ApiRequest, Content, Delivery, Reception, Step, Ticket},
+    idempotency::KEY_LIFE,
+    payment::{
+        CONFIRM_LIFE, Cancel, DEPOSIT_LIFE, Method, Payment, PaymentView, Status, WINDOW_LIFE,
+        korean_time,
+    },
+    request::{AMOUNT_MAX, IDEMPOTENCY_KEY_MAX},
+    window::{
+        BANKS, Choice, EASY_PAY_PROVIDERS, ISSUERS, OpenedWindow, RequestedMethod, WindowClosed,
+        WindowSight,
+    },
+};
+use self::{
+    bank::{Bank, MismatchCodes, NewPayment},
+    calls::CallLog,
+    idempotency::{Claim, Idempotency},
+    random::Random,
+    request::{CancelBody, ConfirmBody, parse},
+    window::Windows,
+};
+use crate::{
+    SandboxConfig,
+    fault::{ActiveFault, Effect, Endpoint, Fault, FaultBook},
+};
+
+const HTML_502: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
+    <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
+
+/// The simulator of Toss Payments, pure.
+#[derive(Debug)]
+pub struct Engine {
+    secret_key: String,
+    client_key: String,
+    merchant_id: String,
+    base_url: String,
+    mismatch: MismatchCodes,
+    replay_server_errors: bool,
+    bank: Bank,
+    windows: Windows,
+    idempotency: Idempotency,
+    faults: FaultBook,
+    calls: CallLog,
+    random: Random,
+}
+
+impl Engine {
+    /// An engine without payments.
+    pub fn new(config: &SandboxConfig) -> Self {
+        Self {
+            secret_key: config.secret_key.clone(),
+            client_key: config.client_key.clone(),
+            merchant_id: config.merchant_id.clone(),
+            base_url: config.public_url.clone().unwrap_or_default(),
+            mismatch: MismatchCodes {
+                order: config.order_mismatch_code.clone(),
+                amount: config.amount_mismatch_code.clone(),
+            },
+            replay_server_errors: config.replay_server_errors,
+            bank: Bank::default(),
+            windows: Windows::default(),
+            idempotency: Idempotency::new(config.idempotency_records_max),
+            faults: FaultBook::default(),
+            calls: CallLog::new(config.calls_max),
+            random: Random::new(config.seed),
+        }
+    }
+
+    /// Tells the engine where browsers reach it, unless the settings already did.
+    pub fn set_base_url_if_unset(&mut self, base_url: &str) {
+        if self.base_url.is_empty() {
+            base_url.clone_into(&mut self.base_url);
+        }
+    }
+
+    /// Receives a call: authentication, faults, idempotency. Work may be left to do.
+    pub fn receive(&mut self, now: DateTime<Utc>, request: ApiRequest) -> Reception {
+        let confirm =
+            (request.endpoint == Endpoint::Confirm).then(|| parse::<ConfirmBody>(&request.body));
+        let order_id = self.order_id(&request, confirm.as_ref());
+        let number = self.note(now, &request, confirm.as_ref(), order_id.clone());
+        let deliver = |delivery| Reception {
+            delay: Duration::ZERO,
+            step: Step::Deliver(delivery),
+        };
+        if let Err(error) = self.authorise(&request) {
+            return deliver(self.refuse(&request, number, &error));
+        }
+        let key = request.scoped_key();
+        if key
+            .as_ref()
+            .is_some_and(|key| key.chars().count() > IDEMPOTENCY_KEY_MAX)
+        {
+            return deliver(self.refuse(
+                &request,
+                number,
+                &ApiError::new("INVALID_IDEMPOTENCY_KEY"),
+            ));
+        }
+        let affliction = self.faults.strike(request.endpoint, order_id.as_deref());
+        let delay_ms: u64 = affliction
+            .delays
+            .iter()
+            .map(|(min, max)| self.random.between(*min, *max))
+            .sum();
+        let delay = Duration::from_millis(delay_ms);
+        let effect = affliction.effect;
+        if let Some(delivery) = self.unreached(&request, number, effect.as_ref()) {
+            return Reception {
+                delay,
+                step: Step::Deliver(delivery),
+            };
+        }
+        let scope = match key.map(|key| self.idempotency.claim(now, &key, &request.path)) {
+            None => None,
+            Some(Claim::Fresh(scope)) => Some(scope),
+            Some(Claim::Running) => {
+                let error = ApiError::new("IDEMPOTENT_REQUEST_PROCESSING");
+                return deliver(self.refuse(&request, number, &error));
+            }
+            Some(Claim::Replay(first)) => {
+                let answer = Answer {
+                    trace_id: self.random.trace_id(),
+                    first_trace_id: Some(first.trace_id.clone()),
+                    ..first
+                };
+                let delivery = self.carry(number, answer, effect.as_ref());
+                return Reception {
+                    delay,
+                    step: Step::Deliver(delivery),
+                };
+            }
+        };
+        let ticket = Ticket {
+            request,
+            number,
+            confirm,
+            effect,
+            scope,
+        };
+        Reception {
+            delay,
+            step: Step::Work(Box::new(ticket)),
+        }
+    }
+
+    /// Does a received call's work.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a ticket is good for one performance"
+    )]
+    pub fn perform(&mut self, now: DateTime<Utc>, ticket: Ticket) -> Delivery {
+        let outcome = match &ticket.effect {
+            Some(Effect::Error { code }) => Err(self.fail_with(now, &ticket, code)),
+            Some(Effect::ApproveThenError { code }) => {
+                // Whatever the work came to, the caller hears only the error.
+                let _unheard = self.execute(now, &ticket);
+                Err(ApiError::with_fallback(code, 500))
+            }
+            _ => self.execute(now, &ticket),
+        };
+        let answer = match outcome {
+            Ok(body) => self.answer(&ticket.request, 200, body),
+            Err(error) => self.error_answer(&ticket.request, &error),
+        };
+        if let Some(scope) = &ticket.scope {
+            if answer.status == 409 || (answer.status >= 500 && !self.replay_server_errors) {
+                self.idempotency.release(scope);
+            } else {
+                self.idempotency.store(scope, &answer);
+            }
+        }
+        self.carry(ticket.number, answer, ticket.effect.as_ref())
+    }
+
+    /// Receives and performs at once, disregarding delays: for callers without a clock to wait on.
+    pub fn call(&mut self, now: DateTime<Utc>, request: ApiRequest) -> Delivery {
+        match self.receive(now, request).step {
+            Step::Deliver(delivery) => delivery,
+            Step::Work(ticket) => self.perform(now, *ticket),
+        }
+    }
+
+    /// A payment as if the buyer had opened the window and authenticated; returns its key.
+    pub fn authenticate(
+        &mut self,
+        now: DateTime<Utc>,
+        order_id: &str,
+        order_name: &str,
+        amount: u64,
+        method: Method,
+    ) -> String {
+        let new = NewPayment {
+            order_id: order_id.to_owned(),
+            order_name: order_name.to_owned(),
+            amount,
+            tax_free: 0,
+            method: method.clone(),
+        };
+        let key = self.bank.open(now, &mut self.random, new);
+        // A payment opened this instant is READY, so this cannot fail.
+        let _authenticated = self.bank.authenticate(now, &key, method);
+        key
+    }
+
+    /// The money arrives in a virtual account. Returns the Payment object.
+    ///
+    /// # Errors
+    /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if the payment waits for none or is overdue.
+    pub fn deposit(&mut self, now: DateTime<Utc>, key: &str) -> Result<String, ApiError> {
+        let payment = self.bank.deposit(now, &mut self.random, key)?;
+        Ok(json(&payment.view(
+            now,
+            Language::Korean,
+            &self.merchant_id,
+            &self.base_url,
+        )))
+    }
+
+    /// Hands the payment of a key to `see`, with time's work done on it.
+    pub fn payment<T>(
+        &mut self,
+        now: DateTime<Utc>,
+        key: &str,
+        see: impl FnOnce(&Payment, &PaymentView<'_>) -> T,
+    ) -> Option<T> {
+        let payment = &*self.bank.find(now, key)?;
+        let view = payment.view(now, Language::Korean, &self.merchant_id, &self.base_url);
+        Some(see(payment, &view))
+    }
+
+    /// Payment objects as JSON, newest first.
+    pub fn payments(&mut self, now: DateTime<Utc>, offset: usize, limit: usize) -> Vec<String> {
+        let (mid, base_url) = (&self.merchant_id, &self.base_url);
+        let newest = self.bank.newest(now, offset, limit);
+        newest
+            .map(|payment| json(&payment.view(now, Language::Korean, mid, base_url)))
+            .collect()
+    }
+
+    /// What the bank has done per order, in the order of first sight.
+    pub fn ledger(&self, offset: usize, limit: usize) -> Vec<LedgerRow> {
+        self.bank.ledger(offset, limit)
+    }
+
+    /// What the bank has done for one order; none if it never heard of it.
+    pub fn ledger_row(&self, order_id: &str) -> Option<LedgerRow> {
+        self.bank.ledger_row(order_id)
+    }
+
+    /// A trace id for an answer that the engine has no part in.
+    pub fn trace_id(&mut self) -> String {
+        self.random.trace_id()
+    }
+
+    /// How many orders and how many payments there are.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.bank.order_count(), self.bank.payment_count())
+    }
+
+    /// The latest calls, oldest first: at most `limit`.
+    pub fn calls(&self, limit: usize) -> Vec<Call> {
+        let calls = self.calls.iter();
+        let skip = calls.len().saturating_sub(limit);
+        calls.skip(skip).cloned().collect()
+    }
+
+    /// How many calls there have been.
+    pub fn call_totals(&self) -> CallTotals {
+        self.calls.totals()
+    }
+
+    /// Puts a fault in force.
+    pub fn inject(&mut self, fault: Fault) {
+        self.faults.inject(fault);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
+    /// The faults in force, oldest first.
+    pub fn faults(&self) -> &[ActiveFault] {
+        self.faults.active()
+    }
+
+    fn order_id(
+        &self,
+        request: &ApiRequest,
+        confirm: Option<&Result<ConfirmBody, ApiError>>,
+    ) -> Option<String> {
+        match request.endpoint {
+            Endpoint::Confirm => confirm
+                .and_then(|body| body.as_ref().ok())
+                .map(|body| body.order_id.clone()),
+            Endpoint::GetByOrder => Some(request.subject.clone()),
+            Endpoint::Get | Endpoint::Cancel => {
+                self.bank.order_of(&request.subject).map(str::to_owned)
+            }
+        }
+    }
+
+    fn note(
+        &mut self,
+        now: DateTime<Utc>,
+        request: &ApiRequest,
+        confirm: Option<&Result<ConfirmBody, ApiError>>,
+        order_id: Option<String>,
+    ) -> u64 {
+        let payment_key = match request.endpoint {
+            Endpoint::Confirm => confirm
+                .and_then(|body| body.as_ref().ok())
+                .map(|body| body.payment_key.clone()),
+            Endpoint::Get | Endpoint::Cancel => Some(request.subject.clone()),
+            Endpoint::GetByOrder => None,
+        };
+        self.calls.arrive(Call {
+            at: now,
+            method: request.endpoint.method(),
+            endpoint: request.endpoint,
+            order_id,
+            payment_key,
+            idempotency_key: request.idempotency_key.clone(),
+            status: None,
+        })
+    }
+
+    /// Toss reads `Basic base64(secretKey + ":")`; the colon is mandatory, the password empty.
+    fn authorise(&self, request: &ApiRequest) -> Result<(), ApiError> {
+        let unauthorised = || ApiError::new("UNAUTHORIZED_KEY");
+        let header = request.authorization.as_deref().ok_or_else(unauthorised)?;
+        let (scheme, encoded) = header.split_once(' ').ok_or_else(unauthorised)?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return Err(unauthorised());
+        }
+        let decoded = STANDARD
+            .decode(encoded.trim())
+            .map_err(|_| ApiError::new("INCORRECT_BASIC_AUTH_FORMAT"))?;
+        let Some(colon) = decoded.iter().position(|byte| *byte == b':') else {
+            return Err(ApiError::new("INCORRECT_BASIC_AUTH_FORMAT"));
+        };
+        // The keys of a sandbox guard no money, so the comparison need not take constant time.
+        if &decoded[..colon] == self.secret_key.as_bytes() {
+            Ok(())
+        } else {
+            Err(unauthorised())
+        }
+    }
+
+    /// The delivery of a call that a fault keeps from ever reaching Toss.
+    fn unreached(
+        &mut self,
+        request: &ApiRequest,
+        number: u64,
+        effect: Option<&Effect>,
+    ) -> Option<Delivery> {
+        match effect? {
+            Effect::SilenceWithoutApproval => Some(Delivery::Silence),
+            Effect::ResetWithoutApproval => Some(Delivery::Reset),
+            Effect::Html502 { executed: false } => {
+                let answer = self.answer(request, 200, String::new());
+                Some(self.carry(number, answer, effect))
+            }
+            Effect::Delay { .. }
+            | Effect::Error { .. }
+            | Effect::ApproveThenSilence
+            | Effect::ApproveThenReset
+            | Effect::Html502 { executed: true }
+            | Effect::ApproveThenError { .. }
+            | Effect::WrongAmount => None,
+        }
+    }
+
+    /// The way of an answer to the caller, on which faults may befall it.
+    fn carry(&mut self, number: u64, answer: Answer, effect: Option<&Effect>) -> Delivery {
+        let answer = match effect {
+            Some(Effect::ApproveThenSilence) => return Delivery::Silence,
+            Some(Effect::ApproveThenReset) => return Delivery::Reset,
+            Some(Effect::Html502 { .. }) => Answer {
+                status: 502,
+                content: Content::Html,
+                body: HTML_502.into(),
+                idempotency_key: None,
+                ..answer
+            },
+            _ => answer,
+        };
+        self.calls.answered(number, answer.status);
+        Delivery::Answer(answer)
+    }
+
+    fn refuse(&mut self, request: &ApiRequest, number: u64, error: &ApiError) -> Delivery {
+        let answer = self.error_answer(request, error);
+        self.carry(number, answer, None)
+    }
+
+    /// An injected error: a decline aborts the payment that it is about.
+    fn fail_with(&mut self, now: DateTime<Utc>, ticket: &Ticket, code: &str) -> ApiError {
+        let error = ApiError::new(code);
+        if let Some(Ok(body)) = &ticket.confirm
+            && error.declines()
+            && self.bank.match_confirm(now, body, &self.mismatch).is_ok()
+        {
+            self.bank.abort(now, &body.payment_key, code);
+        }
+        error
+    }
+
+    fn execute(&mut self, now: DateTime<Utc>, ticket: &Ticket) -> Result<String, ApiError> {
+        let request = &ticket.request;
+        if let Some(code) = &request.test_code {
+            // Answered before the payment key is looked at, so it works with a made-up one.
+            return Err(find_error(code).map_or_else(
+                || ApiError::new("INVALID_TEST_CODE"),
+                |spec| ApiError::new(spec.code),
+            ));
+        }
+        let (bank, random) = (&mut self.bank, &mut self.random);
+        let unknown = || ApiError::new("NOT_FOUND_PAYMENT");
+        let payment = match request.endpoint {
+            Endpoint::Confirm => {
+                let body = match &ticket.confirm {
+                    Some(Ok(body)) => body,
+                    Some(Err(error)) => return Err(error.clone()),
+                    None => return Err(ApiError::new("INVALID_REQUEST")),
+                };
+                bank.confirm(now, random, body, &self.mismatch)?
+            }
+            Endpoint::Get => &*bank.find(now, &request.subject).ok_or_else(unknown)?,
+            Endpoint::GetByOrder => bank
+                .find_by_order(now, &request.subject)
+                .ok_or_else(unknown)?,
+            Endpoint::Cancel => {
+                let body = parse::<CancelBody>(&request.body)?;
+                bank.cancel(now, random, &request.subject, &body)?
+            }
+        };
+        let mut view = payment.view(now, request.language(), &self.merchant_id, &self.base_url);
+        if ticket.effect == Some(Effect::WrongAmount) {
+            view.total_amount += 1;
+        }
+        Ok(json(&view))
+    }
+
+    fn answer(&mut self, request: &ApiRequest, status: u16, body: String) -> Answer {
+        Answer {
+            status,
+            content: Content::Json,
+            body: body.into(),
+            trace_id: self.random.trace_id(),
+            first_trace_id: None,
+            idempotency_key: request.scoped_key(),
+        }
+    }
+
+    fn error_answer(&mut self, request: &ApiRequest, error: &ApiError) -> Answer {
+        self.answer(request, error.status, error_body(error, request.language()))
+    }
+}
+
+/// `{"code","message"}`.
+pub fn error_body(error: &ApiError, language: Language) -> String {
+    #[derive(serde::Serialize)]
+    struct Body<'a> {
+        code: &'a str,
+        message: &'a str,
+    }
+    json(&Body {
+        code: &error.code,
+        message: error.message(language),
+    })
+}
+
+/// Serialises what cannot fail to be serialised: structs of strings and numbers.
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,60 @@
+//! The engine's only source of chance: seeded, so that a run can be repeated.
+
+use chrono::{DateTime, Utc};
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+
+const ALPHANUMERIC: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// Makes keys, ids and numbers that look like Toss's.
+#[derive(Debug)]
+pub(crate) struct Random(Xoshiro256PlusPlus);
+
+impl Random {
+    /// Xoshiro is chosen because its stream is the same on every platform and version.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Xoshiro256PlusPlus::seed_from_u64(seed))
+    }
+
+    fn text(&mut self, length: usize) -> String {
+        (0..length)
+            .map(|_| char::from(ALPHANUMERIC[self.0.random_range(0..ALPHANUMERIC.len())]))
+            .collect()
+    }
+
+    /// A payment key: time first, as Toss's own test keys have it, then 16 characters of chance.
+    pub(crate) fn payment_key(&mut self, now: DateTime<Utc>) -> String {
+        format!("tgen_{}{}", now.format("%Y%m%d%H%M%S"), self.text(16))
+    }
+
+    /// 24 characters that cannot be guessed from one another without the seed.
+    pub(crate) fn window_id(&mut self) -> String {
+        self.text(24)
+    }
+
+    /// A transaction key of 32 characters.
+    pub(crate) fn transaction_key(&mut self) -> String {
+        self.text(32)
+    }
+
+    /// The payment's secret, as Toss prefixes it.
+    pub(crate) fn secret(&mut self) -> String {
+        format!("ps_{}", self.text(26))
+    }
+
+    /// A trace id: 32 hexadecimal digits.
+    pub(crate) fn trace_id(&mut self) -> String {
+        format!("{:032x}", self.0.random::<u128>())
+    }
+
+    /// `count` decimal digits.
+    pub(crate) fn digits(&mut self, count: usize) -> String {
+        (0..count)
+            .map(|_| char::from(b'0' + self.0.random_range(0..10_u8)))
+            .collect()
+    }
+
+    /// A number between two bounds, both included, in whichever order they come.
+    pub(crate) fn between(&mut self, a: u64, b: u64) -> u64 {
+        self.0.random_range(a.min(b)..=a.max(b))
+    }
+}

@@ -1,0 +1,180 @@
+//! `/v1/payments/…`: carries calls to the engine and its deliveries back.
+
+use std::time::Duration;
+
+use actix_web::{
+    Error, HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue},
+    },
+    web::{Bytes, Data},
+};
+use futures::stream;
+
+use super::{TRACE_ID, header, socket};
+use crate::{
+    Endpoint, Sandbox,
+    engine::{Answer, ApiRequest, Content, Delivery, Reception, Step},
+};
+
+/// Longest that a silenced call is kept open.
+const SILENCE_MAX: Duration = Duration::from_mins(10);
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const TEST_CODE: HeaderName = HeaderName::from_static("tosspayments-test-code");
+
+type Body = Result<Bytes, Error>;
+
+pub(super) async fn confirm(
+    sandbox: Data<Sandbox>,
+    request: HttpRequest,
+    body: Body,
+) -> HttpResponse {
+    call(&sandbox, Endpoint::Confirm, &request, "", body).await
+}
+
+pub(super) async fn get(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
+    let key = request.match_info().get("payment_key").unwrap_or_default();
+    call(&sandbox, Endpoint::Get, &request, key, Ok(Bytes::new())).await
+}
+
+pub(super) async fn get_by_order(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
+    let order_id = request.match_info().get("order_id").unwrap_or_default();
+    call(
+        &sandbox,
+        Endpoint::GetByOrder,
+        &request,
+        order_id,
+        Ok(Bytes::new()),
+    )
+    .await
+}
+
+pub(super) async fn cancel(
+    sandbox: Data<Sandbox>,
+    request: HttpRequest,
+    body: Body,
+) -> HttpResponse {
+    let key = request.match_info().get("payment_key").unwrap_or_default();
+    call(&sandbox, Endpoint::Cancel, &request, key, body).await
+}
+
+async fn call(
+    sandbox: &Sandbox,
+    endpoint: Endpoint,
+    request: &HttpRequest,
+    subject: &str,
+    body: Body,
+) -> HttpResponse {
+    let api_request = ApiRequest {
+        endpoint,
+        path: request.path().to_owned(),
+        subject: subject.to_owned(),
+        authorization: header(request, &AUTHORIZATION),
+        accept_language: header(request, &ACCEPT_LANGUAGE),
+        idempotency_key: header(request, &IDEMPOTENCY_KEY),
+        test_code: header(request, &TEST_CODE),
+        // A body too large or cut off is as malformed as an empty one.
+        body: body.unwrap_or_default().to_vec(),
+    };
+    let now = sandbox.now();
+    let reception = sandbox.engine().receive(now, api_request);
+    let delivery = if reception.delay.is_zero() {
+        proceed(sandbox, reception.step)
+    } else {
+        wait_and_proceed(sandbox.clone(), reception).await
+    };
+    deliver(request, delivery).await
+}
+
+fn proceed(sandbox: &Sandbox, step: Step) -> Delivery {
+    match step {
+        Step::Deliver(delivery) => delivery,
+        Step::Work(ticket) => {
+            let now = sandbox.now();
+            sandbox.engine().perform(now, *ticket)
+        }
+    }
+}
+
+/// Waits in a task of its own: a handler is dropped when its client leaves, but a bank that has
+/// taken a request in finishes it all the same.
+async fn wait_and_proceed(sandbox: Sandbox, reception: Reception) -> Delivery {
+    let mut in_hand = InHand {
+        sandbox,
+        step: Some(reception.step),
+    };
+    let work = tokio::spawn(async move {
+        tokio::time::sleep(reception.delay).await;
+        in_hand.finish()
+    });
+    work.await.unwrap_or(Delivery::Reset)
+}
+
+/// A step that is taken even if the server stops during the wait; otherwise its idempotency key
+/// would stay taken by a request that nobody carries out any more.
+struct InHand {
+    sandbox: Sandbox,
+    step: Option<Step>,
+}
+
+impl InHand {
+    fn finish(&mut self) -> Delivery {
+        match self.step.take() {
+            Some(step) => proceed(&self.sandbox, step),
+            None => Delivery::Reset,
+        }
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        // Nobody is left to hear the answer.
+        let _unheard = self.finish();
+    }
+}
+
+async fn deliver(request: &HttpRequest, delivery: Delivery) -> HttpResponse {
+    match delivery {
+        Delivery::Answer(answer) => respond(&answer),
+        Delivery::Silence => {
+            tokio::time::sleep(SILENCE_MAX).await;
+            reset(request)
+        }
+        Delivery::Reset => reset(request),
+    }
+}
+
+fn respond(answer: &Answer) -> HttpResponse {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    response.content_type(match answer.content {
+        Content::Json => "application/json;charset=UTF-8",
+        Content::Html => "text/html",
+    });
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    response.append_header((TRACE_ID, answer.trace_id.as_str()));
+    if let Some(first) = &answer.first_trace_id {
+        response.append_header((TRACE_ID, first.as_str()));
+    }
+    if let Some(key) = &answer.idempotency_key
+        && let Ok(value) = HeaderValue::from_str(key)
+    {
+        response.insert_header((IDEMPOTENCY_KEY, value));
+    }
+    response.body(answer.body.to_string())
+}
+
+/// Closes the connection without an answer. Where there is no handle on the socket, the next best
+/// is an answer whose body breaks off.
+fn reset(request: &HttpRequest) -> HttpResponse {
+    if socket::close(request) {
+        // Nobody receives this: the socket is shut.
+        return HttpResponse::InternalServerError().force_close().finish();
+    }
+    let cut = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    HttpResponse::Ok()
+        .force_close()
+        .streaming(stream::iter([Err::<Bytes, _>(cut)]))
+}

@@ -1,0 +1,198 @@
+//! What a buyer's browser loads: the script, the window's pages, receipts.
+
+use actix_web::{
+    Error, HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{self as names, LOCATION},
+    },
+    web::{Bytes, Data, Form, Query},
+};
+use serde::Deserialize;
+
+use super::{error_response, header_language, json_response};
+use crate::{
+    Sandbox,
+    engine::{BANKS, Choice, EASY_PAY_PROVIDERS, ISSUERS, Language, Method},
+    window,
+};
+
+#[derive(Debug, Deserialize)]
+struct LanguageQuery {
+    lang: Option<String>,
+}
+
+/// The window's form: one button (`action`) and the choices made.
+#[derive(Debug, Deserialize)]
+pub(super) struct WindowForm {
+    action: String,
+    method: Option<String>,
+    issuer: Option<String>,
+    provider: Option<String>,
+    bank: Option<String>,
+    code: Option<String>,
+    /// Present if the decline is to come only at confirm.
+    later: Option<String>,
+}
+
+pub(super) async fn script() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/javascript;charset=UTF-8")
+        .insert_header((names::CACHE_CONTROL, "no-cache"))
+        .insert_header((names::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .body(window::SCRIPT)
+}
+
+/// Any page may open a window, as with Toss's own script; it takes the client key alone.
+pub(super) async fn preflight() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((names::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .insert_header((names::ACCESS_CONTROL_ALLOW_METHODS, "POST"))
+        .insert_header((names::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"))
+        .insert_header((names::ACCESS_CONTROL_MAX_AGE, "600"))
+        .finish()
+}
+
+pub(super) async fn open_window(
+    sandbox: Data<Sandbox>,
+    request: HttpRequest,
+    body: Result<Bytes, Error>,
+) -> HttpResponse {
+    let now = sandbox.now();
+    let opened = sandbox.engine().open_window(now, &body.unwrap_or_default());
+    let mut response = match opened {
+        Ok(opened) => match serde_json::to_string(&opened) {
+            Ok(body) => json_response(201, body),
+            Err(_) => return HttpResponse::InternalServerError().finish(),
+        },
+        Err(error) => error_response(&request, &error),
+    };
+    response.headers_mut().insert(
+        names::ACCESS_CONTROL_ALLOW_ORIGIN,
+        names::HeaderValue::from_static("*"),
+    );
+    response
+}
+
+pub(super) async fn show_window(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
+    let now = sandbox.now();
+    let language = language(&request);
+    let id = request.match_info().get("id").unwrap_or_default();
+    match sandbox.engine().window(now, id) {
+        Some(sight) if sight.open => page(StatusCode::OK, window::page(&sight, language)),
+        Some(_) => page(StatusCode::GONE, window::closed_page(language)),
+        None => page(StatusCode::NOT_FOUND, window::closed_page(language)),
+    }
+}
+
+pub(super) async fn finish_window(
+    sandbox: Data<Sandbox>,
+    request: HttpRequest,
+    form: Result<Form<WindowForm>, Error>,
+) -> HttpResponse {
+    let now = sandbox.now();
+    let language = language(&request);
+    let id = request.match_info().get("id").unwrap_or_default();
+    let mut engine = sandbox.engine();
+    let customer = engine.window_customer(id).unwrap_or_default().to_owned();
+    let choice = form.ok().and_then(|form| choice(&form, customer));
+    let Some(choice) = choice else {
+        return page(StatusCode::BAD_REQUEST, window::closed_page(language));
+    };
+    match engine.finish_window(now, id, choice, language) {
+        Ok(address) => HttpResponse::SeeOther()
+            .insert_header((LOCATION, address))
+            .insert_header((names::CACHE_CONTROL, "no-store"))
+            .finish(),
+        Err(window::WindowClosed) => page(StatusCode::GONE, window::closed_page(language)),
+    }
+}
+
+pub(super) async fn receipt(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
+    let now = sandbox.now();
+    let language = language(&request);
+    let key = request.match_info().get("payment_key").unwrap_or_default();
+    let receipt = sandbox.engine().payment(now, key, |payment, _| {
+        window::receipt_page(payment, language)
+    });
+    match receipt {
+        Some(receipt) => page(StatusCode::OK, receipt),
+        None => page(StatusCode::NOT_FOUND, window::closed_page(language)),
+    }
+}
+
+/// Reads a form; none if a field names what the window does not offer.
+fn choice(form: &WindowForm, customer_name: String) -> Option<Choice> {
+    let code = || form.code.clone().filter(|code| window::is_code(code));
+    match form.action.as_str() {
+        "pay" => Some(Choice::Pay {
+            method: method(form, customer_name)?,
+            decline_at_confirm: None,
+        }),
+        "cancel" => Some(Choice::Close),
+        "decline" if form.later.is_some() => Some(Choice::Pay {
+            method: method(form, customer_name)?,
+            decline_at_confirm: Some(code()?),
+        }),
+        "decline" => Some(Choice::Decline { code: code()? }),
+        _ => None,
+    }
+}
+
+fn method(form: &WindowForm, customer_name: String) -> Option<Method> {
+    match form.method.as_deref().unwrap_or("card") {
+        "card" => {
+            let wanted = form.issuer.as_deref().unwrap_or(ISSUERS[0].0);
+            let issuer = ISSUERS.iter().find(|issuer| issuer.0 == wanted)?;
+            Some(Method::Card {
+                issuer_code: issuer.0.to_owned(),
+            })
+        }
+        "easy_pay" => {
+            let wanted = form.provider.as_deref().unwrap_or(EASY_PAY_PROVIDERS[0].0);
+            let provider = EASY_PAY_PROVIDERS
+                .iter()
+                .find(|provider| provider.0 == wanted)?;
+            Some(Method::EasyPay {
+                provider: provider.0.to_owned(),
+            })
+        }
+        "virtual_account" => {
+            let wanted = form.bank.as_deref().unwrap_or(BANKS[0].0);
+            let bank = BANKS.iter().find(|bank| bank.0 == wanted)?;
+            Some(Method::VirtualAccount {
+                bank_code: bank.0.to_owned(),
+                customer_name,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// `?lang=en` or `?lang=ko` wins over the browser's own wish.
+fn language(request: &HttpRequest) -> Language {
+    let query = Query::<LanguageQuery>::from_query(request.query_string());
+    match query
+        .ok()
+        .and_then(|query| query.into_inner().lang)
+        .as_deref()
+    {
+        Some("en") => Language::English,
+        Some("ko") => Language::Korean,
+        _ => header_language(request),
+    }
+}
+
+/// No script, no outside resource: the page needs neither.
+fn page(status: StatusCode, html: String) -> HttpResponse {
+    HttpResponse::build(status)
+        .content_type("text/html;charset=UTF-8")
+        .insert_header((names::CACHE_CONTROL, "no-store"))
+        .insert_header((
+            names::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'",
+        ))
+        .insert_header((names::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((names::REFERRER_POLICY, "no-referrer"))
+        .body(html)
+}

@@ -1,0 +1,221 @@
+//! `/sandbox/…` for people and tests: faults, books, calls, clock. No key is asked for, because
+//! no real money is behind it; the program binds to the loopback interface.
+
+use std::time::Duration;
+
+use actix_web::{
+    Error, HttpRequest, HttpResponse,
+    web::{Bytes, Data, Query},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::json;
+
+use super::{error_response, header_language, json_response};
+use crate::{
+    Fault, Sandbox,
+    engine::{AMOUNT_MAX, ApiError, Language, Method, is_order_id},
+    fault::FAULTS_MAX,
+};
+
+/// Most rows of one page.
+const PAGE_MAX: usize = 10_000;
+
+/// Longest jump of the clock by one call: ten years, in seconds.
+const CLOCK_JUMP_MAX_S: u64 = 10 * 365 * 86_400;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    #[serde(default)]
+    offset: usize,
+    #[serde(default = "page_default")]
+    limit: usize,
+}
+
+fn page_default() -> usize {
+    1_000
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewPaymentBody {
+    order_id: String,
+    amount: u64,
+    order_name: Option<String>,
+    method: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ClockBody {
+    advance_seconds: u64,
+}
+
+/// The JSON body, or what is wrong with it.
+fn read<T: DeserializeOwned>(body: Result<Bytes, Error>) -> Result<T, String> {
+    let body = body.map_err(|error| error.to_string())?;
+    serde_json::from_slice(&body).map_err(|error| error.to_string())
+}
+
+/// Says what is wrong with a body: unlike Toss, as this is read by whoever wrote it by hand.
+fn malformed(detail: &str) -> HttpResponse {
+    let answer = json!({ "code": "INVALID_REQUEST", "message": detail });
+    json_response(400, answer.to_string())
+}
+
+fn page(page: Result<Query<Page>, Error>) -> Result<(usize, usize), ApiError> {
+    let page = page.map_err(|_| ApiError::new("INVALID_REQUEST"))?;
+    Ok((page.offset, page.limit.min(PAGE_MAX)))
+}
+
+fn listed(total: impl Serialize, rows: impl Serialize) -> HttpResponse {
+    json_response(200, json!({ "total": total, "rows": rows }).to_string())
+}
+
+pub(super) async fn faults(sandbox: Data<Sandbox>) -> HttpResponse {
+    let faults = sandbox.faults();
+    listed(faults.len(), faults)
+}
+
+pub(super) async fn inject(sandbox: Data<Sandbox>, body: Result<Bytes, Error>) -> HttpResponse {
+    let fault: Fault = match read(body) {
+        Ok(fault) => fault,
+        Err(detail) => return malformed(&detail),
+    };
+    sandbox.inject(fault);
+    let faults = sandbox.faults();
+    json_response(
+        201,
+        json!({ "total": faults.len(), "max": FAULTS_MAX }).to_string(),
+    )
+}
+
+pub(super) async fn clear_faults(sandbox: Data<Sandbox>) -> HttpResponse {
+    sandbox.clear_faults();
+    HttpResponse::NoContent().finish()
+}
+
+pub(super) async fn ledger(
+    sandbox: Data<Sandbox>,
+    request: HttpRequest,
+    query: Result<Query<Page>, Error>,
+) -> HttpResponse {
+    let (offset, limit) = match page(query) {
+        Ok(page) => page,
+        Err(error) => return error_response(&request, &error),
+    };
+    let (rows, orders) = {
+        let engine = sandbox.engine();
+        (engine.ledger(offset, limit), engine.counts().0)
+    };
+    listed(orders, rows)
+}
+
+pub(super) async fn calls(
+    sandbox: Data<Sandbox>,
+    request: HttpRequest,
+    query: Result<Query<Page>, Error>,
+) -> HttpResponse {
+    let (_, limit) = match page(query) {
+        Ok(page) => page,
+        Err(error) => return error_response(&request, &error),
+    };
+    let (rows, totals) = {
+        let engine = sandbox.engine();
+        (engine.calls(limit), engine.call_totals())
+    };
+    listed(totals, rows)
+}
+
+pub(super) async fn payments(
+    sandbox: Data<Sandbox>,
+    request: HttpRequest,
+    query: Result<Query<Page>, Error>,
+) -> HttpResponse {
+    let (offset, limit) = match page(query) {
+        Ok(page) => page,
+        Err(error) => return error_response(&request, &error),
+    };
+    let now = sandbox.now();
+    let (rows, total) = {
+        let mut engine = sandbox.engine();
+        (engine.payments(now, offset, limit), engine.counts().1)
+    };
+    // The rows are JSON already.
+    json_response(
+        200,
+        format!("{{\"total\":{total},\"rows\":[{}]}}", rows.join(",")),
+    )
+}
+
+pub(super) async fn authenticate(
+    sandbox: Data<Sandbox>,
+    request: HttpRequest,
+    body: Result<Bytes, Error>,
+) -> HttpResponse {
+    let body: NewPaymentBody = match read(body) {
+        Ok(body) => body,
+        Err(detail) => return malformed(&detail),
+    };
+    let method = match body.method.as_deref() {
+        None | Some("CARD") => Method::card(),
+        Some("EASY_PAY") => Method::EasyPay {
+            provider: "토스페이".to_owned(),
+        },
+        Some("VIRTUAL_ACCOUNT") => Method::VirtualAccount {
+            bank_code: "20".to_owned(),
+            customer_name: "김토스".to_owned(),
+        },
+        Some(_) => return error_response(&request, &ApiError::new("NOT_SUPPORTED_METHOD")),
+    };
+    let refusal = match () {
+        () if !is_order_id(&body.order_id) => Some("INVALID_ORDER_ID"),
+        () if body.amount < 100 => Some("BELOW_MINIMUM_AMOUNT"),
+        () if body.amount > AMOUNT_MAX => Some("EXCEED_MAX_AMOUNT"),
+        () => None,
+    };
+    if let Some(code) = refusal {
+        return error_response(&request, &ApiError::new(code));
+    }
+    let name = body
+        .order_name
+        .as_deref()
+        .unwrap_or(match header_language(&request) {
+            Language::Korean => "샌드박스 주문",
+            Language::English => "Sandbox order",
+        });
+    let key = sandbox.authenticate_with(&body.order_id, name, body.amount, method);
+    let answer = json!({
+        "paymentKey": key,
+        "orderId": body.order_id,
+        "amount": body.amount,
+        "status": "IN_PROGRESS",
+    });
+    json_response(201, answer.to_string())
+}
+
+pub(super) async fn deposit(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
+    let key = request.match_info().get("payment_key").unwrap_or_default();
+    match sandbox.deposit(key) {
+        Ok(payment) => json_response(200, payment),
+        Err(error) => error_response(&request, &error),
+    }
+}
+
+pub(super) async fn advance_clock(
+    sandbox: Data<Sandbox>,
+    request: HttpRequest,
+    body: Result<Bytes, Error>,
+) -> HttpResponse {
+    let body: ClockBody = match read(body) {
+        Ok(body) => body,
+        Err(detail) => return malformed(&detail),
+    };
+    if body.advance_seconds > CLOCK_JUMP_MAX_S {
+        return error_response(&request, &ApiError::new("INVALID_DATE"));
+    }
+    sandbox.advance_clock(Duration::from_secs(body.advance_seconds));
+    json_response(
+        200,
+        json!({ "now": sandbox.now().to_rfc3339() }).to_string(),
+    )
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod config;
+pub mod engine;
+pub mod fault;
+mod http;
+mod sandbox;
+mod server;
+mod window;
+
+pub use config::{DEFAULT_CLIENT_KEY, DEFAULT_SECRET_KEY, SandboxConfig};
+pub use engine::{Call, CallTotals, LedgerRow};
+pub use fault::{ActiveFault, Effect, Endpoint, Fault, Target};
+pub use http::socket::capture_socket;
+pub use sandbox::Sandbox;
+pub use server::RunningSandbox;

@@ -1,0 +1,206 @@
+//! The way of a buyer: script, window, return.
+
+use reqwest::Response;
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, read};
+
+fn body(bench: &Bench) -> Value {
+    json!({
+        "clientKey": bench.sandbox.client_key(),
+        "customerKey": "@@ANONYMOUS",
+        "method": "CARD",
+        "amount": { "currency": "KRW", "value": 210_000 },
+        "orderId": "order-0001",
+        "orderName": "<b>티셔츠</b> 외 1건",
+        "successUrl": "http://shop.test/success",
+        "failUrl": "http://shop.test/fail",
+    })
+}
+
+async fn open(bench: &Bench) -> String {
+    let request = bench
+        .client
+        .post(bench.url("/sandbox/windows"))
+        .json(&body(bench));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    let (status, opened) = read(response).await;
+    assert_eq!(status, 201);
+    opened["path"].as_str().unwrap().to_owned()
+}
+
+async fn press(bench: &Bench, path: &str, form: &str) -> Response {
+    let request = bench.client.post(bench.url(path)).body(form.to_owned());
+    request
+        .header("content-type", "application/x-www-form-urlencoded")
+        .send()
+        .await
+        .unwrap()
+}
+
+fn location(response: &Response) -> String {
+    assert_eq!(response.status(), 303);
+    response.headers()["location"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_script_offers_tosss_global() {
+    let bench = Bench::start().await;
+    let response = bench
+        .client
+        .get(bench.url("/v2/standard"))
+        .send()
+        .await
+        .unwrap();
+    assert!(
+        response.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/javascript")
+    );
+    let script = response.text().await.unwrap();
+    for part in [
+        "window.TossPayments",
+        "@@ANONYMOUS",
+        "requestPayment",
+        "currentScript",
+    ] {
+        assert!(script.contains(part), "{part}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_may_open_a_window() {
+    let bench = Bench::start().await;
+    let request = bench
+        .client
+        .request(reqwest::Method::OPTIONS, bench.url("/sandbox/windows"));
+    let response = request
+        .header("origin", "http://shop.test")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 204);
+    assert_eq!(
+        response.headers()["access-control-allow-headers"],
+        "content-type"
+    );
+}
+
+#[tokio::test]
+async fn a_buyer_pays_and_the_shop_confirms() {
+    let bench = Bench::start().await;
+    let path = open(&bench).await;
+    let response = bench.client.get(bench.url(&path)).send().await.unwrap();
+    assert!(response.headers().contains_key("content-security-policy"));
+    let page = response.text().await.unwrap();
+    for part in [
+        "id=pay",
+        "id=cancel",
+        "id=decline",
+        "210,000원",
+        "&lt;b&gt;티셔츠&lt;/b&gt;",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    let address = location(&press(&bench, &path, "action=pay&method=easy_pay").await);
+    let query = address
+        .strip_prefix("http://shop.test/success?paymentType=NORMAL&")
+        .unwrap();
+    let key = query
+        .strip_prefix("orderId=order-0001&paymentKey=")
+        .unwrap();
+    let key = key.strip_suffix("&amount=210000").unwrap();
+    let (status, payment) = read(
+        bench
+            .confirm(key, "order-0001", 210_000)
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await;
+    assert_eq!(
+        (status, &payment["easyPay"]["provider"]),
+        (200, &json!("토스페이"))
+    );
+    let receipt = payment["receipt"]["url"].as_str().unwrap();
+    let receipt = bench.client.get(receipt).send().await.unwrap();
+    assert_eq!(receipt.status(), 200);
+    assert_eq!(press(&bench, &path, "action=pay").await.status(), 410);
+    assert_eq!(
+        bench
+            .client
+            .get(bench.url(&path))
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        410
+    );
+}
+
+#[tokio::test]
+async fn a_buyer_closes_the_window_or_is_declined() {
+    let bench = Bench::start().await;
+    let path = open(&bench).await;
+    let address = location(&press(&bench, &path, "action=cancel").await);
+    assert!(address.starts_with("http://shop.test/fail?code=PAY_PROCESS_CANCELED&message="));
+    assert!(!address.contains("orderId"));
+    let path = open(&bench).await;
+    let form = "action=decline&code=REJECT_CARD_COMPANY";
+    let address = location(&press(&bench, &format!("{path}?lang=en"), form).await);
+    assert_eq!(
+        address,
+        "http://shop.test/fail?code=REJECT_CARD_COMPANY&message=issuer%20declined&orderId=order-0001"
+    );
+}
+
+#[tokio::test]
+async fn the_window_speaks_english_on_request() {
+    let bench = Bench::start().await;
+    let path = open(&bench).await;
+    let by_query = bench.client.get(bench.url(&format!("{path}?lang=en")));
+    let by_header = bench
+        .client
+        .get(bench.url(&path))
+        .header("accept-language", "en-GB");
+    for request in [by_query, by_header] {
+        let page = request.send().await.unwrap().text().await.unwrap();
+        assert!(page.contains("lang=en") && page.contains(">Pay<"));
+    }
+}
+
+#[tokio::test]
+async fn nonsense_from_a_browser_is_refused_in_its_own_terms() {
+    let bench = Bench::start().await;
+    let path = open(&bench).await;
+    for form in [
+        "",
+        "action=steal",
+        "action=pay&issuer=99",
+        "action=decline&code=a%0d%0ab",
+    ] {
+        assert_eq!(press(&bench, &path, form).await.status(), 400, "{form}");
+    }
+    assert_eq!(
+        press(&bench, "/sandbox/window/none", "action=pay")
+            .await
+            .status(),
+        410
+    );
+    let none = bench
+        .client
+        .get(bench.url("/sandbox/window/none"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(none.status(), 404);
+    let mut evil = body(&bench);
+    evil["successUrl"] = json!("javascript:alert(1)");
+    let request = bench.client.post(bench.url("/sandbox/windows")).json(&evil);
+    let (status, answer) = read(request.send().await.unwrap()).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("INVALID_REQUEST")));
+    let garbage = bench.client.post(bench.url("/sandbox/windows")).body("{");
+    assert_eq!(garbage.send().await.unwrap().status(), 400);
+}

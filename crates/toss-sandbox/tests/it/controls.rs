@@ -1,0 +1,192 @@
+//! The controls under `/sandbox`.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, read};
+
+async fn post(bench: &Bench, path: &str, body: Value) -> (u16, Value) {
+    read(
+        bench
+            .client
+            .post(bench.url(path))
+            .json(&body)
+            .send()
+            .await
+            .unwrap(),
+    )
+    .await
+}
+
+async fn get(bench: &Bench, path: &str) -> (u16, Value) {
+    read(bench.client.get(bench.url(path)).send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn a_payment_is_made_confirmed_and_listed_without_a_browser() {
+    let bench = Bench::start().await;
+    let body = json!({ "orderId": "order-0001", "amount": 1_000, "orderName": "양말" });
+    let (status, made) = post(&bench, "/sandbox/payments", body).await;
+    assert_eq!((status, &made["status"]), (201, &json!("IN_PROGRESS")));
+    let key = made["paymentKey"].as_str().unwrap();
+    assert_eq!(
+        bench
+            .confirm(key, "order-0001", 1_000)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    let (_, ledger) = get(&bench, "/sandbox/ledger").await;
+    let row = json!({
+        "orderId": "order-0001", "approvals": 1, "approved": 1_000, "canceled": 0, "net": 1_000,
+    });
+    assert_eq!(ledger, json!({ "total": 1, "rows": [row] }));
+    let (_, payments) = get(&bench, "/sandbox/payments?limit=1").await;
+    assert_eq!(payments["rows"][0]["orderName"], "양말");
+    let (_, calls) = get(&bench, "/sandbox/calls").await;
+    assert_eq!(
+        (&calls["total"]["confirm"], &calls["rows"][0]["status"]),
+        (&json!(1), &json!(200))
+    );
+    assert_eq!(calls["rows"][0]["endpoint"], "confirm");
+    assert_eq!(
+        get(&bench, "/sandbox/ledger?offset=1").await.1["rows"],
+        json!([])
+    );
+    assert_eq!(get(&bench, "/sandbox/ledger?limit=x").await.0, 400);
+}
+
+#[tokio::test]
+async fn a_virtual_account_receives_its_deposit() {
+    let bench = Bench::start().await;
+    let body = json!({ "orderId": "order-0001", "amount": 1_000, "method": "VIRTUAL_ACCOUNT" });
+    let (_, made) = post(&bench, "/sandbox/payments", body).await;
+    let key = made["paymentKey"].as_str().unwrap();
+    bench
+        .confirm(key, "order-0001", 1_000)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(bench.status(key), "WAITING_FOR_DEPOSIT");
+    let path = format!("/sandbox/payments/{key}/deposit");
+    assert_eq!(post(&bench, &path, Value::Null).await.1["status"], "DONE");
+    assert_eq!(post(&bench, &path, Value::Null).await.0, 400);
+    assert_eq!(
+        post(&bench, "/sandbox/payments/none/deposit", Value::Null)
+            .await
+            .0,
+        404
+    );
+}
+
+#[tokio::test]
+async fn faults_are_injected_shown_and_cleared() {
+    let bench = Bench::start().await;
+    let fault = json!({
+        "target": { "endpoint": "confirm" },
+        "effect": { "type": "error", "code": "PROVIDER_ERROR" },
+        "times": 2,
+    });
+    assert_eq!(post(&bench, "/sandbox/faults", fault.clone()).await.0, 201);
+    let key = bench.sandbox.authenticate("order-0001", 1_000);
+    assert_eq!(
+        bench
+            .confirm(&key, "order-0001", 1_000)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        400
+    );
+    let (_, faults) = get(&bench, "/sandbox/faults").await;
+    assert_eq!(
+        (&faults["rows"][0]["hits"], &faults["rows"][0]["times"]),
+        (&json!(1), &json!(1))
+    );
+    let delete = bench
+        .client
+        .request(Method::DELETE, bench.url("/sandbox/faults"));
+    assert_eq!(delete.send().await.unwrap().status(), 204);
+    assert_eq!(get(&bench, "/sandbox/faults").await.1["total"], 0);
+    let (status, answer) = post(&bench, "/sandbox/faults", json!({ "effect": "boom" })).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("INVALID_REQUEST")));
+}
+
+#[tokio::test]
+async fn the_clock_moves_forward_within_bounds() {
+    let bench = Bench::start().await;
+    let key = bench.sandbox.authenticate("order-0001", 1_000);
+    assert_eq!(
+        post(&bench, "/sandbox/clock", json!({ "advanceSeconds": 600 }))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(bench.status(&key), "EXPIRED");
+    for _ in 0..12 {
+        let jump = json!({ "advanceSeconds": 315_360_000 });
+        assert_eq!(post(&bench, "/sandbox/clock", jump).await.0, 200);
+    }
+    assert_eq!(
+        post(&bench, "/sandbox/clock", json!({ "advanceSeconds": -1 }))
+            .await
+            .0,
+        400
+    );
+    assert_eq!(
+        post(
+            &bench,
+            "/sandbox/clock",
+            json!({ "advanceSeconds": u64::MAX })
+        )
+        .await
+        .0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn a_payment_that_toss_would_refuse_is_refused() {
+    let bench = Bench::start().await;
+    let cases = [
+        (
+            json!({ "orderId": "x", "amount": 1_000 }),
+            "INVALID_ORDER_ID",
+        ),
+        (
+            json!({ "orderId": "order-0001", "amount": 99 }),
+            "BELOW_MINIMUM_AMOUNT",
+        ),
+        (
+            json!({ "orderId": "order-0001", "amount": u64::MAX }),
+            "EXCEED_MAX_AMOUNT",
+        ),
+        (json!({ "orderId": "order-0001" }), "INVALID_REQUEST"),
+        (
+            json!({ "orderId": "order-0001", "amount": 100, "method": "CASH" }),
+            "NOT_SUPPORTED_METHOD",
+        ),
+    ];
+    for (body, code) in cases {
+        let (status, answer) = post(&bench, "/sandbox/payments", body).await;
+        assert_eq!((status, answer["code"].as_str().unwrap()), (400, code));
+    }
+}
+
+#[tokio::test]
+async fn a_shop_can_serve_the_browser_part_alone() {
+    let sandbox = toss_sandbox::Sandbox::new(toss_sandbox::SandboxConfig::default());
+    let app = actix_web::App::new().configure(sandbox.browser_routes());
+    let app = actix_web::test::init_service(app).await;
+    for (path, status) in [
+        ("/v2/standard", 200),
+        ("/sandbox/ledger", 200),
+        ("/v1/payments/x", 404),
+    ] {
+        let request = actix_web::test::TestRequest::get().uri(path).to_request();
+        let response = actix_web::test::call_service(&app, request).await;
+        assert_eq!(response.status().as_u16(), status, "{path}");
+    }
+}

@@ -1,0 +1,8 @@
+//! The sandbox over real sockets.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod api;
+mod bench;
+mod browser;
+mod controls;
+mod faults;
