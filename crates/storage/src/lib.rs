@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+// First, because the macros of a file are known only to the files after it.
+#[macro_use]
+mod transaction;
+
+mod blocking;
+mod database;
+mod demo;
+mod error;
+mod lease;
+mod migrations;
+mod payment;
+mod product;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod url;
+mod user;
+
+pub use blocking::{Blocking, BlockingRunner, ThreadPool};
+pub use database::{ConnectError, Database, DatabaseSettings, MySqlServer, PoolStatus, SqliteFile};
+pub use error::BoxError;
+pub use migrations::{MigrateError, SchemaState};
+pub use url::{DatabaseUrl, InvalidDatabaseUrl};
+
+// Bundles SQLite's own source into the program; nothing of it is called from here.
+use libsqlite3_sys as _;

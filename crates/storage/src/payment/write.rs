@@ -1,0 +1,100 @@
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use kernel::{OrderId, StoreError, micros};
+use payment_domain::model::{AttemptChange, Change, Payment};
+use payment_domain::port::{Applied, CheckoutKey, Inserted};
+
+use super::journal::{AttemptEnd, AttemptRow, HistoryRow, OutboxRow, TransactionRow};
+use super::rows::{LineRow, PaymentRow, PaymentState};
+use super::schema::{
+    checkout_idempotency, payment_attempt, payment_event, payment_history, payment_order,
+    payment_outbox, payment_transaction,
+};
+use crate::database::Database;
+use crate::error::{Fault, is_taken};
+use crate::transaction::End;
+
+/// The key comes first: of many checkouts under one key, its primary key lets one through, and the
+/// others wait for that one's end and then read whose it is.
+pub(super) async fn insert(
+    database: &Database,
+    payment: &Payment,
+    key: Option<&CheckoutKey>,
+) -> Result<Inserted, StoreError> {
+    with_tx!(database, "store a payment", |connection| {
+        if let Some(CheckoutKey { user_id, key, fingerprint }) = key {
+            let inserted = diesel::insert_into(checkout_idempotency::table)
+                .values((
+                    checkout_idempotency::user_id.eq(user_id.get()),
+                    checkout_idempotency::idempotency_key.eq(key.as_str()),
+                    checkout_idempotency::order_id.eq(payment.order_id.as_str()),
+                    checkout_idempotency::fingerprint.eq(fingerprint),
+                    checkout_idempotency::created_at.eq(micros(payment.created_at)),
+                ))
+                .execute(connection)
+                .await;
+            match inserted {
+                Ok(_) => {}
+                Err(error) if is_taken(&error) => {
+                    let owner = checkout_idempotency::table
+                        .find((user_id.get(), key.as_str()))
+                        .select((checkout_idempotency::order_id, checkout_idempotency::fingerprint));
+                    let owner: Option<(String, String)> = owner.first(connection).await.optional()?;
+                    // Gone again: somebody tidied up in between.
+                    let (order_id, fingerprint) = owner.ok_or(Fault::Conflict(error.into()))?;
+                    let order_id = OrderId::try_from(order_id)?;
+                    return Ok(End::RollBack(Inserted::KeyTaken { order_id, fingerprint }));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let event = PaymentRow::encode(payment)?;
+        diesel::insert_into(payment_event::table).values(event).execute(connection).await?;
+        for line in LineRow::encode_all(payment) {
+            diesel::insert_into(payment_order::table).values(line).execute(connection).await?;
+        }
+        let entry = HistoryRow::encode(&payment.order_id, &payment.checked_out_entry());
+        diesel::insert_into(payment_history::table).values(entry).execute(connection).await?;
+        Ok(End::Commit(Inserted::Stored))
+    })
+}
+
+/// One conditional update decides; what else the change brings follows only if it hit.
+pub(super) async fn apply(database: &Database, change: &Change) -> Result<Applied, StoreError> {
+    let id = &change.after.order_id;
+    with_tx!(database, "store a change of a payment", |connection| {
+        let expected = payment_event::table
+            .find(id.as_str())
+            .filter(payment_event::status.eq(change.expected_status.as_str()))
+            .filter(payment_event::fence.eq(change.expected_fence.get()));
+        let state = PaymentState::encode(&change.after)?;
+        if diesel::update(expected).set(state).execute(connection).await? == 0 {
+            return Ok(End::RollBack(Applied::Stale));
+        }
+        let entry = HistoryRow::encode(id, &change.history);
+        diesel::insert_into(payment_history::table).values(entry).execute(connection).await?;
+        match &change.attempt {
+            None => {}
+            Some(AttemptChange::Start(attempt)) => {
+                let row = AttemptRow::encode(id, attempt);
+                diesel::insert_into(payment_attempt::table).values(row).execute(connection).await?;
+            }
+            Some(AttemptChange::Finish { number, result }) => {
+                let end = AttemptEnd::encode(Some(result), Some(micros(change.history.at)));
+                let attempt = payment_attempt::table.find((id.as_str(), i64::from(*number)));
+                if diesel::update(attempt).set(end).execute(connection).await? == 0 {
+                    return Err(Fault::corrupt(format!("order {id} has no attempt {number}")));
+                }
+            }
+        }
+        if let Some(transaction) = &change.transaction {
+            let row = TransactionRow::encode(change, transaction);
+            diesel::insert_into(payment_transaction::table).values(row).execute(connection).await?;
+        }
+        if let Some(instruction) = change.stock {
+            let row = OutboxRow::encode(change, instruction);
+            diesel::insert_into(payment_outbox::table).values(row).execute(connection).await?;
+        }
+        Ok(End::Commit(Applied::Yes))
+    })
+}

@@ -1,0 +1,87 @@
+//! Products, their stock and its reservations: the tables `product`, `product_sequence`,
+//! `stock_adjustment`, `stock_reservation` and `stock_reservation_line`.
+//!
+//! Every transaction locks an order's reservation before it touches a product, and products by
+//! rising id: two transactions can wait for one another, but never in a circle.
+
+mod catalog;
+mod reservation;
+mod rows;
+mod schema;
+
+use async_trait::async_trait;
+use kernel::{Fence, OrderId, ProductId, StoreError, Timestamp};
+use product_domain::model::{Hold, NewProduct, Product, ProductPatch, Reservation, SellDecision};
+use product_domain::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
+
+use crate::database::Database;
+
+/// The repository of products and reservations.
+pub(crate) struct Products {
+    database: Database,
+}
+
+impl Products {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Stores these products as the very first ones, or nothing if there ever was a product.
+    /// Returns whether they were stored.
+    pub(crate) async fn insert_first(
+        &self,
+        products: &[NewProduct],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        catalog::insert_first(&self.database, products, now).await
+    }
+
+    /// Whether there ever was a product.
+    pub(crate) async fn has_ever_had_one(&self) -> Result<bool, StoreError> {
+        catalog::has_ever_had_one(&self.database).await
+    }
+}
+
+#[async_trait]
+impl ProductRepository for Products {
+    async fn list(&self, after: Option<ProductId>, limit: u32) -> Result<Vec<Product>, StoreError> {
+        catalog::list(&self.database, after, limit).await
+    }
+
+    async fn find(&self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
+        catalog::find(&self.database, ids).await
+    }
+
+    async fn insert(&self, product: &NewProduct, now: Timestamp) -> Result<Product, StoreError> {
+        catalog::insert(&self.database, product, now).await
+    }
+
+    async fn update(
+        &self,
+        id: ProductId,
+        patch: &ProductPatch,
+        now: Timestamp,
+    ) -> Result<Option<Product>, StoreError> {
+        catalog::update(&self.database, id, patch, now).await
+    }
+
+    async fn adjust(&self, adjustment: &Adjustment, now: Timestamp) -> Result<AdjustOutcome, StoreError> {
+        catalog::adjust(&self.database, adjustment, now).await
+    }
+
+    async fn hold(&self, hold: &Hold, now: Timestamp) -> Result<HoldOutcome, StoreError> {
+        reservation::hold(&self.database, hold, now).await
+    }
+
+    async fn release(&self, order_id: &OrderId, fence: Fence, now: Timestamp) -> Result<(), StoreError> {
+        reservation::release(&self.database, order_id, fence, now).await
+    }
+
+    async fn sell(&self, order_id: &OrderId, now: Timestamp) -> Result<SellDecision, StoreError> {
+        reservation::sell(&self.database, order_id, now).await
+    }
+
+    async fn reservation(&self, order_id: &OrderId) -> Result<Option<Reservation>, StoreError> {
+        reservation::find(&self.database, order_id).await
+    }
+}

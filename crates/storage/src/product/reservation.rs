@@ -1,0 +1,187 @@
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use kernel::{Fence, OrderId, StoreError, Timestamp, micros};
+use product_domain::HoldOutcome;
+use product_domain::model::{
+    Hold, HoldDecision, ReleaseDecision, Reservation, ReservationState, SellDecision, Stock,
+    decide_hold, decide_release, decide_sell,
+};
+
+use super::rows::{LineRow, NewLineRow, NewReservationRow, ReservationRow};
+use super::schema::{product, stock_reservation, stock_reservation_line};
+use crate::database::Database;
+use crate::error::raced;
+use crate::transaction::{End, Locked};
+
+/// An order's reservation, locked until the transaction ends: `Option<(state, fence)>`.
+macro_rules! locked_reservation {
+    ($connection:ident, $order_id:ident) => {{
+        let query = stock_reservation::table.find($order_id.as_str()).select(ReservationRow::as_select());
+        let row: Option<ReservationRow> = Locked(query).get_result($connection).await.optional()?;
+        row.map(ReservationRow::decode).transpose()?
+    }};
+}
+
+/// Stores that an order's reservation is in this state under this fence: an update of the row that
+/// was found, or a new row. When another transaction stores the order's first row at the same
+/// moment, the primary key decides, and the loser runs again.
+macro_rules! store_reservation {
+    ($connection:ident, $order_id:ident, $found:expr, $state:expr, $fence:expr, $at:expr) => {{
+        if $found {
+            diesel::update(stock_reservation::table.find($order_id.as_str()))
+                .set((
+                    stock_reservation::state.eq($state.as_str()),
+                    stock_reservation::fence.eq($fence.get()),
+                    stock_reservation::updated_at.eq($at),
+                ))
+                .execute($connection)
+                .await?;
+        } else {
+            let row = NewReservationRow {
+                order_id: $order_id.as_str(),
+                fence: $fence.get(),
+                state: $state.as_str(),
+                created_at: $at,
+                updated_at: $at,
+            };
+            let insert = diesel::insert_into(stock_reservation::table).values(row);
+            insert.execute($connection).await.map_err(raced)?;
+        }
+    }};
+}
+
+pub(super) async fn find(
+    database: &Database,
+    order_id: &OrderId,
+) -> Result<Option<Reservation>, StoreError> {
+    with_conn!(database, "read a reservation", |connection| {
+        let query = stock_reservation::table.find(order_id.as_str()).select(ReservationRow::as_select());
+        let row: Option<ReservationRow> = query.first(connection).await.optional()?;
+        let Some((state, fence)) = row.map(ReservationRow::decode).transpose()? else {
+            return Ok(None);
+        };
+        let lines = stock_reservation_line::table
+            .filter(stock_reservation_line::order_id.eq(order_id.as_str()))
+            .order(stock_reservation_line::product_id)
+            .select(LineRow::as_select());
+        let lines = LineRow::decode_all(lines.load(connection).await?)?;
+        Ok(Some(Reservation { order_id: order_id.clone(), fence, state, lines }))
+    })
+}
+
+/// The reservation comes first and the products last, so that a product in demand stays locked for
+/// as short as possible.
+pub(super) async fn hold(
+    database: &Database,
+    hold: &Hold,
+    now: Timestamp,
+) -> Result<HoldOutcome, StoreError> {
+    let Hold { order_id, fence, .. } = hold;
+    let mut lines = hold.lines.clone();
+    lines.sort_by_key(|line| line.product_id);
+    let at = micros(now);
+    with_tx!(database, "hold stock", |connection| {
+        let stored = locked_reservation!(connection, order_id);
+        match decide_hold(stored, *fence) {
+            HoldDecision::Superseded => return Ok(End::RollBack(HoldOutcome::Superseded)),
+            HoldDecision::KeepStock => {
+                let lower = stock_reservation::table
+                    .find(order_id.as_str())
+                    .filter(stock_reservation::fence.lt(fence.get()));
+                diesel::update(lower)
+                    .set(stock_reservation::fence.eq(fence.get()))
+                    .execute(connection)
+                    .await?;
+                return Ok(End::Commit(HoldOutcome::Held));
+            }
+            HoldDecision::TakeStock => {}
+        }
+        store_reservation!(connection, order_id, stored.is_some(), ReservationState::Held, fence, at);
+        if stored.is_some() {
+            let former = stock_reservation_line::table
+                .filter(stock_reservation_line::order_id.eq(order_id.as_str()));
+            diesel::delete(former).execute(connection).await?;
+        }
+        for line in &lines {
+            let row = NewLineRow {
+                order_id: order_id.as_str(),
+                product_id: line.product_id.get(),
+                quantity: line.quantity.into(),
+            };
+            diesel::insert_into(stock_reservation_line::table).values(row).execute(connection).await?;
+        }
+        for line in &lines {
+            let (id, pieces) = (line.product_id.get(), i64::from(line.quantity));
+            let enough = product::table.find(id).filter(product::stock.ge(pieces));
+            let taken = diesel::update(enough)
+                .set((product::stock.eq(product::stock - pieces), product::updated_at.eq(at)))
+                .execute(connection)
+                .await?;
+            if taken == 0 {
+                let exists = product::table.find(id).select(product::product_id);
+                let exists: Option<i64> = exists.first(connection).await.optional()?;
+                return Ok(End::RollBack(match exists {
+                    Some(_) => HoldOutcome::Short(line.product_id),
+                    None => HoldOutcome::UnknownProduct(line.product_id),
+                }));
+            }
+        }
+        Ok(End::Commit(HoldOutcome::Held))
+    })
+}
+
+pub(super) async fn release(
+    database: &Database,
+    order_id: &OrderId,
+    fence: Fence,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let at = micros(now);
+    with_tx!(database, "release stock", |connection| {
+        let stored = locked_reservation!(connection, order_id);
+        let decision = decide_release(stored, fence);
+        if decision == ReleaseDecision::Ignore {
+            return Ok(End::RollBack(()));
+        }
+        store_reservation!(connection, order_id, stored.is_some(), ReservationState::Released, fence, at);
+        if decision == ReleaseDecision::ReturnStock {
+            let lines = stock_reservation_line::table
+                .filter(stock_reservation_line::order_id.eq(order_id.as_str()))
+                .order(stock_reservation_line::product_id)
+                .select(LineRow::as_select());
+            for line in LineRow::decode_all(lines.load(connection).await?)? {
+                let (id, pieces) = (line.product_id.get(), i64::from(line.quantity));
+                let fitting = product::table.find(id).filter(product::stock.le(Stock::MAX - pieces));
+                let returned = diesel::update(fitting)
+                    .set((product::stock.eq(product::stock + pieces), product::updated_at.eq(at)))
+                    .execute(connection)
+                    .await?;
+                if returned == 0 {
+                    tracing::error!(product_id = id, pieces, "stock could not be given back");
+                }
+            }
+        }
+        Ok(End::Commit(()))
+    })
+}
+
+pub(super) async fn sell(
+    database: &Database,
+    order_id: &OrderId,
+    now: Timestamp,
+) -> Result<SellDecision, StoreError> {
+    let at = micros(now);
+    with_tx!(database, "sell stock", |connection| {
+        let stored = locked_reservation!(connection, order_id);
+        let decision = decide_sell(stored.map(|(state, _)| state));
+        match (decision, stored) {
+            (SellDecision::Sell, Some((_, fence))) => {
+                store_reservation!(connection, order_id, true, ReservationState::Sold, fence, at);
+                Ok(End::Commit(decision))
+            }
+            (SellDecision::Sell | SellDecision::AlreadySold | SellDecision::NotHeld, _) => {
+                Ok(End::RollBack(decision))
+            }
+        }
+    })
+}

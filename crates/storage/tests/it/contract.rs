@@ -1,0 +1,45 @@
+use storage::testing::TestMySql;
+
+use crate::Fresh;
+
+#[tokio::test]
+async fn sqlite_keeps_the_contract_of_payments() {
+    payment_domain::testing::contract::all(Fresh::sqlite().await.database.payments()).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_the_contract_of_products() {
+    product_domain::testing::contract::all(Fresh::sqlite().await.database.products()).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_the_contract_of_users() {
+    user_domain::testing::contract::all(Fresh::sqlite().await.database.users()).await;
+}
+
+#[tokio::test]
+async fn mysql_keeps_the_contract_of_payments() {
+    if let Some(fresh) = Fresh::mysql().await {
+        payment_domain::testing::contract::all(fresh.database.payments()).await;
+    }
+}
+
+#[tokio::test]
+async fn mysql_keeps_the_contract_of_products() {
+    if let Some(fresh) = Fresh::mysql().await {
+        product_domain::testing::contract::all(fresh.database.products()).await;
+    }
+}
+
+#[tokio::test]
+async fn mysql_keeps_the_contract_of_users() {
+    if let Some(fresh) = Fresh::mysql().await {
+        user_domain::testing::contract::all(fresh.database.users()).await;
+    }
+}
+
+#[tokio::test]
+async fn databases_of_tests_do_not_share_rows() {
+    let Some(server) = TestMySql::get().await else { return };
+    assert_ne!(server.fresh_database().await, server.fresh_database().await);
+}
