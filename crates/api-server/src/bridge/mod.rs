@@ -1,0 +1,9 @@
+//! One domain's port mapped onto another's receiver, and the gateway port onto `toss-client`.
+
+mod buyers;
+mod products;
+mod toss;
+
+pub use buyers::Buyers;
+pub use products::Products;
+pub use toss::Toss;

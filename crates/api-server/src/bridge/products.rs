@@ -1,0 +1,63 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kernel::{Fence, OrderId, ProductId, StoreError};
+use payment_domain::port::{HoldReply, HoldRequest, PricedProduct, ProductPort};
+use product_domain::model::{Hold, ReservationLine};
+use product_domain::{HoldOutcome, ProductReceiver};
+
+/// Payment's products are product-domain's.
+pub struct Products {
+    products: Arc<dyn ProductReceiver>,
+}
+
+impl Products {
+    /// A bridge to these products.
+    pub fn new(products: Arc<dyn ProductReceiver>) -> Self {
+        Self { products }
+    }
+}
+
+#[async_trait]
+impl ProductPort for Products {
+    async fn price(&self, ids: &[ProductId]) -> Result<Vec<PricedProduct>, StoreError> {
+        let found = self.products.find(ids).await?;
+        let priced = found.into_iter().map(|product| PricedProduct {
+            product_id: product.id,
+            name: product.name,
+            unit_price: product.price,
+            available: product.stock.get(),
+        });
+        Ok(priced.collect())
+    }
+
+    async fn hold(&self, request: &HoldRequest) -> Result<HoldReply, StoreError> {
+        let lines = request
+            .lines
+            .iter()
+            .map(|&(product_id, quantity)| ReservationLine {
+                product_id,
+                quantity,
+            })
+            .collect();
+        let hold = Hold {
+            order_id: request.order_id.clone(),
+            fence: request.fence,
+            lines,
+        };
+        Ok(match self.products.hold(&hold).await? {
+            HoldOutcome::Held => HoldReply::Held,
+            HoldOutcome::Superseded => HoldReply::Superseded,
+            HoldOutcome::Short(id) | HoldOutcome::UnknownProduct(id) => HoldReply::Short(id),
+        })
+    }
+
+    async fn release(&self, order_id: &OrderId, fence: Fence) -> Result<(), StoreError> {
+        self.products.release(order_id, fence).await
+    }
+
+    async fn sell(&self, order_id: &OrderId) -> Result<(), StoreError> {
+        // "Nothing held" is logged by product-domain; repeating the message would not help.
+        self.products.sell(order_id).await.map(drop)
+    }
+}

@@ -1,0 +1,259 @@
+//! Settings: every flag is also an environment variable, and a wrong one stops the start with one
+//! clear line.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use payment_domain::model::Policy;
+use secrecy::{ExposeSecret, SecretString};
+use storage::{DatabaseSettings, DatabaseUrl};
+
+/// A payment server for shops that take money through Toss Payments.
+///
+/// Without settings it runs on an embedded SQLite file and a built-in sandbox instead of Toss, with
+/// a demo shop: no account, no database, no money.
+#[derive(Debug, Parser)]
+#[command(name = "api-server", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The settings.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What the program can do.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Command {
+    /// Serve (the default).
+    Serve,
+    /// Bring the database's schema up to date, and end.
+    Migrate,
+    /// Print the OpenAPI document, and end.
+    Openapi,
+}
+
+/// The server's settings.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// Address and port to listen on.
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8080", global = true)]
+    pub listen: SocketAddr,
+    /// `sqlite:PATH` or `mysql://USER:PASSWORD@HOST:PORT/DATABASE`.
+    #[arg(long, env = "DATABASE_URL", default_value = "sqlite:data/payments.db",
+          hide_env_values = true, value_parser = parse_database_url, global = true)]
+    pub database_url: DatabaseUrl,
+    /// Toss's secret key. Without it the built-in sandbox takes Toss's place.
+    #[arg(long, env = "TOSS_SECRET_KEY", hide_env_values = true, value_parser = parse_secret, global = true)]
+    pub toss_secret_key: Option<SecretString>,
+    /// Toss's client key, which the demo shop's page needs.
+    #[arg(long, env = "TOSS_CLIENT_KEY", hide_env_values = true, global = true)]
+    pub toss_client_key: Option<String>,
+    /// Where Toss's API is [default: Toss's own address].
+    #[arg(long, env = "TOSS_BASE_URL", global = true)]
+    pub toss_base_url: Option<String>,
+    /// How long one call to Toss may take.
+    #[arg(long, env = "TOSS_TIMEOUT", default_value = "60s", value_parser = parse_duration, global = true)]
+    pub toss_timeout: Duration,
+    /// How long a confirm owns its payment; must exceed the Toss timeout.
+    #[arg(long, env = "CONFIRM_LEASE", default_value = "90s", value_parser = parse_duration, global = true)]
+    pub confirm_lease: Duration,
+    /// How long a confirm waits before it answers E03009 or E03017.
+    #[arg(long, env = "CONFIRM_WAIT", default_value = "65s", value_parser = parse_duration, global = true)]
+    pub confirm_wait: Duration,
+    /// How often due payments are looked for.
+    #[arg(long, env = "RECOVERY_INTERVAL", default_value = "1s", value_parser = parse_duration, global = true)]
+    pub recovery_interval: Duration,
+    /// The pause before the first look at an undecided payment; doubles with jitter to 5 minutes.
+    #[arg(long, env = "RECOVERY_BACKOFF", default_value = "2s", value_parser = parse_duration, global = true)]
+    pub recovery_backoff: Duration,
+    /// Looks at an undecided payment before it is quarantined.
+    #[arg(long, env = "RECOVERY_LIMIT", default_value_t = 20,
+          value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
+    pub recovery_limit: u32,
+    /// How long a buyer may take from checkout to confirm.
+    #[arg(long, env = "PAYMENT_EXPIRY", default_value = "30m", value_parser = parse_duration, global = true)]
+    pub payment_expiry: Duration,
+    /// Database connections.
+    #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
+    pub database_pool_size: u32,
+    /// The operators' key. Without Toss's secret key: random, printed at start; otherwise required.
+    #[arg(long, env = "API_KEY", hide_env_values = true, value_parser = parse_secret, global = true)]
+    pub api_key: Option<SecretString>,
+    /// How long running requests may take to end at shutdown.
+    #[arg(long, env = "SHUTDOWN_GRACE", default_value = "70s", value_parser = parse_duration, global = true)]
+    pub shutdown_grace: Duration,
+    /// Confirms at once; more are shed with 503.
+    #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 5000,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
+    pub max_in_flight: u32,
+    /// Requests per second and client address on the public routes [default: off].
+    #[arg(long, env = "RATE_LIMIT", value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
+    pub rate_limit: Option<u32>,
+    /// How logs are written.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Human, global = true)]
+    pub log_format: LogFormat,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Why the settings do not go together.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A confirm could outlive its lease, and two could ask Toss at once.
+    #[error("CONFIRM_LEASE ({lease}) must be longer than TOSS_TIMEOUT ({timeout})")]
+    LeaseTooShort {
+        /// The lease.
+        lease: String,
+        /// The Toss timeout.
+        timeout: String,
+    },
+    /// A setting of the real Toss without its key.
+    #[error("{0} needs TOSS_SECRET_KEY; without it the built-in sandbox takes Toss's place")]
+    NeedsSecretKey(&'static str),
+    /// Outside embedded mode nobody makes up a key.
+    #[error("API_KEY is required when TOSS_SECRET_KEY is set")]
+    ApiKeyMissing,
+}
+
+impl Settings {
+    /// Checks what single flags cannot, and takes empty values as unset (compose files make them).
+    pub fn validated(mut self) -> Result<Self, SettingsError> {
+        self.toss_secret_key = self
+            .toss_secret_key
+            .filter(|key| !key.expose_secret().is_empty());
+        self.api_key = self.api_key.filter(|key| !key.expose_secret().is_empty());
+        self.toss_client_key = self.toss_client_key.filter(|key| !key.is_empty());
+        self.toss_base_url = self.toss_base_url.filter(|url| !url.is_empty());
+        if self.confirm_lease <= self.toss_timeout {
+            return Err(SettingsError::LeaseTooShort {
+                lease: humantime::format_duration(self.confirm_lease).to_string(),
+                timeout: humantime::format_duration(self.toss_timeout).to_string(),
+            });
+        }
+        if self.is_embedded() {
+            if self.toss_base_url.is_some() {
+                return Err(SettingsError::NeedsSecretKey("TOSS_BASE_URL"));
+            }
+            if self.toss_client_key.is_some() {
+                return Err(SettingsError::NeedsSecretKey("TOSS_CLIENT_KEY"));
+            }
+        } else if self.api_key.is_none() {
+            return Err(SettingsError::ApiKeyMissing);
+        }
+        Ok(self)
+    }
+
+    /// Whether the built-in sandbox takes Toss's place.
+    pub fn is_embedded(&self) -> bool {
+        self.toss_secret_key.is_none()
+    }
+
+    /// The payment's time limits.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            lease: self.confirm_lease,
+            recovery_backoff: self.recovery_backoff,
+            recovery_limit: self.recovery_limit,
+            payment_expiry: self.payment_expiry,
+            ..Policy::default()
+        }
+    }
+
+    /// The database's settings.
+    pub fn database(&self) -> DatabaseSettings {
+        DatabaseSettings {
+            url: self.database_url.clone(),
+            pool_size: self.database_pool_size as usize,
+            acquire_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let parsed = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write it like 500ms, 30s or 30m"))?;
+    if parsed.is_zero() || parsed > Duration::from_hours(24 * 30) {
+        return Err("must be above zero and at most 30 days".into());
+    }
+    Ok(parsed)
+}
+
+fn parse_database_url(text: &str) -> Result<DatabaseUrl, String> {
+    DatabaseUrl::parse(text).map_err(|error| error.to_string())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap's parsers return a result")]
+fn parse_secret(text: &str) -> Result<SecretString, String> {
+    Ok(SecretString::from(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(flags: &[&str]) -> Result<Settings, String> {
+        let all = ["api-server"].iter().chain(flags);
+        let cli = Cli::try_parse_from(all).map_err(|error| error.to_string())?;
+        cli.settings.validated().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let settings = settings(&[]).unwrap();
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.policy(), Policy::default());
+        assert_eq!(settings.confirm_wait, Duration::from_secs(65));
+        assert!(settings.is_embedded() && settings.rate_limit.is_none());
+    }
+
+    #[test]
+    fn wrong_settings_are_named() {
+        for (flags, part) in [
+            (
+                &["--confirm-lease", "60s"][..],
+                "must be longer than TOSS_TIMEOUT",
+            ),
+            (
+                &["--toss-base-url", "http://x"][..],
+                "TOSS_BASE_URL needs TOSS_SECRET_KEY",
+            ),
+            (
+                &["--toss-secret-key", "test_sk_x"][..],
+                "API_KEY is required",
+            ),
+            (&["--recovery-interval", "0s"][..], "above zero"),
+            (&["--toss-timeout", "fast"][..], "500ms, 30s or 30m"),
+            (&["--database-url", "postgres://x"][..], "database"),
+            (&["--listen", "nowhere"][..], "--listen"),
+            (&["--database-pool-size", "0"][..], "1..=1000"),
+        ] {
+            let error = settings(flags).unwrap_err();
+            assert!(error.contains(part), "{flags:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn flags_may_follow_the_subcommand_and_secrets_never_show() {
+        let flags = [
+            "migrate",
+            "--toss-secret-key",
+            "test_sk_hidden",
+            "--api-key",
+            "operator-hidden",
+        ];
+        let settings = settings(&flags).unwrap();
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("hidden"), "{shown}");
+    }
+}

@@ -1,0 +1,226 @@
+//! Where confirms meet: each payment is confirmed by one task of its own, tracked until it ends,
+//! and every request for it waits there for a bounded time. A browser that hangs up cancels
+//! nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kernel::{OrderId, PaymentKey};
+use payment_domain::model::Payment;
+use payment_domain::{ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentReceiver};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+/// How often a confirm that runs on another instance is looked at.
+const POLL: Duration = Duration::from_millis(100);
+
+type Outcome = Result<ConfirmOutcome, ConfirmError>;
+
+/// What a confirm request gets.
+#[derive(Debug)]
+pub struct Confirmed {
+    /// The paid order.
+    pub payment: Payment,
+    /// Whether an earlier confirm had paid it before this request came.
+    pub replayed: bool,
+}
+
+/// Why a confirm request gets no paid order.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The payment says no, or not yet.
+    #[error(transparent)]
+    Payment(#[from] ConfirmError),
+    /// The same confirm is still running and this request's time is over.
+    #[error("the same confirm is still running")]
+    StillRunning,
+    /// Too many confirms are running; nothing was begun.
+    #[error("too many confirms are running")]
+    Overloaded,
+}
+
+struct Running {
+    payment_key: PaymentKey,
+    outcome: watch::Receiver<Option<Outcome>>,
+}
+
+/// Runs confirms and lets requests wait for them.
+pub struct ConfirmDesk {
+    payments: Arc<dyn PaymentReceiver>,
+    running: Arc<Mutex<HashMap<OrderId, Running>>>,
+    room: Arc<Semaphore>,
+    tasks: TaskTracker,
+    runtime: Handle,
+    wait: Duration,
+}
+
+impl ConfirmDesk {
+    /// A desk whose tasks run on `runtime`, at most `in_flight_max` at once, and whose requests
+    /// wait for `wait`.
+    pub fn new(
+        payments: Arc<dyn PaymentReceiver>,
+        tasks: TaskTracker,
+        runtime: Handle,
+        wait: Duration,
+        in_flight_max: usize,
+    ) -> Self {
+        let room = Arc::new(Semaphore::new(in_flight_max.min(Semaphore::MAX_PERMITS)));
+        Self {
+            payments,
+            running: Arc::default(),
+            room,
+            tasks,
+            runtime,
+            wait,
+        }
+    }
+
+    /// Examines the command, joins or begins its confirm, and waits for the outcome.
+    pub async fn confirm(&self, command: &ConfirmCommand) -> Result<Confirmed, DeskError> {
+        let deadline = Instant::now() + self.wait;
+        let mut waited = false;
+        loop {
+            match self.payments.examine(command).await? {
+                Examined::Answered(ConfirmOutcome { payment }) => {
+                    return Ok(Confirmed {
+                        payment: *payment,
+                        replayed: !waited,
+                    });
+                }
+                Examined::Payable(payment) => {
+                    let (outcome, began) = self.join_or_begin(*payment, &command.payment_key)?;
+                    match await_outcome(outcome, deadline).await {
+                        Some(Err(ConfirmError::LostClaim)) => {}
+                        Some(outcome) => return Ok(confirmed(outcome?)),
+                        None if began => return Err(ConfirmError::Undecided.into()),
+                        None => return Err(DeskError::StillRunning),
+                    }
+                }
+                Examined::Running => {
+                    if let Some(outcome) = self.join(&command.order_id, &command.payment_key)? {
+                        match await_outcome(outcome, deadline).await {
+                            Some(Err(ConfirmError::LostClaim)) => {}
+                            Some(outcome) => return Ok(confirmed(outcome?)),
+                            None => return Err(DeskError::StillRunning),
+                        }
+                    }
+                }
+            }
+            // It runs on another instance, or ended between two looks.
+            if Instant::now() + POLL >= deadline {
+                return Err(DeskError::StillRunning);
+            }
+            waited = true;
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<OrderId, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join(
+        &self,
+        order_id: &OrderId,
+        payment_key: &PaymentKey,
+    ) -> Result<Option<watch::Receiver<Option<Outcome>>>, DeskError> {
+        match self.running().get(order_id) {
+            Some(running) if running.payment_key == *payment_key => {
+                Ok(Some(running.outcome.clone()))
+            }
+            Some(_) => Err(ConfirmError::WrongPaymentKey.into()),
+            None => Ok(None),
+        }
+    }
+
+    fn join_or_begin(
+        &self,
+        payment: Payment,
+        payment_key: &PaymentKey,
+    ) -> Result<(watch::Receiver<Option<Outcome>>, bool), DeskError> {
+        let mut running = self.running();
+        if let Some(entry) = running.get(&payment.order_id) {
+            if entry.payment_key != *payment_key {
+                return Err(ConfirmError::WrongPaymentKey.into());
+            }
+            return Ok((entry.outcome.clone(), false));
+        }
+        let permit = Arc::clone(&self.room)
+            .try_acquire_owned()
+            .map_err(|_| DeskError::Overloaded)?;
+        let (publish, outcome) = watch::channel(None);
+        let entry = Running {
+            payment_key: payment_key.clone(),
+            outcome: outcome.clone(),
+        };
+        running.insert(payment.order_id.clone(), entry);
+        drop(running);
+        self.begin(payment, payment_key.clone(), publish, permit);
+        Ok((outcome, true))
+    }
+
+    /// One confirm on a task of its own. Whatever happens to it, it leaves the desk.
+    fn begin(
+        &self,
+        payment: Payment,
+        payment_key: PaymentKey,
+        publish: watch::Sender<Option<Outcome>>,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let seat = Seat {
+            running: Arc::clone(&self.running),
+            order_id: payment.order_id.clone(),
+        };
+        let payments = Arc::clone(&self.payments);
+        let task = async move {
+            let _permit = permit;
+            let outcome = payments.confirm(payment, payment_key).await;
+            let order_id = seat.order_id.clone();
+            publish.send_replace(Some(outcome));
+            drop(seat);
+            if let Err(error) = payments.deliver(&order_id).await {
+                tracing::warn!(%order_id, %error, "stock is marked as sold later, by the outbox");
+            }
+        };
+        self.tasks.spawn_on(task, &self.runtime);
+    }
+}
+
+/// A running confirm's place at the desk, given up when the task ends, also by a panic.
+struct Seat {
+    running: Arc<Mutex<HashMap<OrderId, Running>>>,
+    order_id: OrderId,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.order_id);
+    }
+}
+
+fn confirmed(outcome: ConfirmOutcome) -> Confirmed {
+    Confirmed {
+        payment: *outcome.payment,
+        replayed: false,
+    }
+}
+
+/// The outcome, or `None` when the time is over. A task that died without an outcome (a panic)
+/// leaves its payment to recovery: undecided.
+async fn await_outcome(
+    mut outcome: watch::Receiver<Option<Outcome>>,
+    deadline: Instant,
+) -> Option<Outcome> {
+    let published = tokio::time::timeout_at(deadline, outcome.wait_for(Option::is_some)).await;
+    match published {
+        Ok(Ok(value)) => value.clone(),
+        Ok(Err(_)) => Some(Err(ConfirmError::Undecided)),
+        Err(_) => None,
+    }
+}

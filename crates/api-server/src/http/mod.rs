@@ -1,0 +1,82 @@
+//! The HTTP contract: one endpoint, one file. Handlers only translate; everything that touches the
+//! database or Toss runs on the main runtime.
+
+mod auth;
+mod body;
+mod checkout;
+mod confirm;
+pub mod envelope;
+mod error;
+mod health;
+pub mod openapi;
+mod payment;
+mod products;
+pub mod rate_limit;
+mod users;
+mod wire;
+
+use std::sync::Arc;
+
+use actix_web::web;
+use payment_domain::PaymentReceiver;
+use product_domain::ProductReceiver;
+use storage::Database;
+use tokio::runtime::Handle;
+use user_domain::UserReceiver;
+
+pub use auth::ApiKey;
+pub use error::{ApiError, Code};
+pub use rate_limit::RateLimiter;
+
+use crate::confirm_desk::ConfirmDesk;
+
+/// The largest request body, in bytes: a hundred order lines take about 4 KiB.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// What the handlers need.
+pub struct Api {
+    /// Payments.
+    pub payments: Arc<dyn PaymentReceiver>,
+    /// Products.
+    pub products: Arc<dyn ProductReceiver>,
+    /// Users.
+    pub users: Arc<dyn UserReceiver>,
+    /// Where confirms meet.
+    pub desk: Arc<ConfirmDesk>,
+    /// For the health check.
+    pub database: Database,
+    /// The operators' key.
+    pub api_key: ApiKey,
+    /// The main runtime.
+    pub runtime: Handle,
+}
+
+impl Api {
+    /// Runs I/O on the main runtime: a worker that drops a handler (a client hung up) drops no
+    /// database work, and no connection belongs to a worker's runtime.
+    async fn on_main<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.runtime
+            .spawn(work)
+            .await
+            .map_err(|error| ApiError::internal(&error))
+    }
+}
+
+/// Mounts every route of the contract.
+pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) + Clone {
+    move |config| {
+        config
+            .app_data(api)
+            .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
+            .configure(checkout::route)
+            .configure(confirm::route)
+            .configure(payment::route)
+            .configure(products::routes)
+            .configure(users::route)
+            .configure(health::routes)
+            .configure(openapi::route);
+    }
+}

@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod bridge;
+pub mod config;
+mod confirm_desk;
+pub mod http;
+mod shop;
+pub mod wiring;
+mod worker;
+
+pub use confirm_desk::{ConfirmDesk, Confirmed, DeskError};

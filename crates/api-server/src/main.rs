@@ -1,0 +1,91 @@
+//! The payment server's program; see `api-server --help`.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use api_server::config::{Cli, Command, LogFormat, Settings};
+use api_server::{http, wiring};
+use clap::Parser;
+use secrecy::ExposeSecret;
+use storage::Database;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.settings.log_format);
+    let outcome = match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(cli.settings).await,
+        Command::Migrate => migrate(&cli.settings).await,
+        Command::Openapi => print_openapi(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs go to standard error; `RUST_LOG` chooses what.
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Human => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what a person must read at the start")]
+async fn serve(settings: Settings) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let server = wiring::start(settings).await?;
+    println!("Listening on {}", server.base_url());
+    if server.sandbox.is_some() {
+        println!("  Demo shop:  {}/", server.base_url());
+        println!(
+            "  No TOSS_SECRET_KEY: a built-in sandbox takes Toss's place, no real money moves."
+        );
+    }
+    if let Some(key) = &server.made_up_api_key {
+        println!(
+            "  API key for operators (this run only): {}",
+            key.expose_secret()
+        );
+    }
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping: running payments are finished first");
+    server.stop().await;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+async fn migrate(settings: &Settings) -> anyhow::Result<()> {
+    let database = Database::connect(&settings.database()).await?;
+    let applied = database
+        .migrate()
+        .await
+        .context("the schema could not be brought up to date")?;
+    if applied.is_empty() {
+        println!("The schema is up to date.");
+    }
+    for name in applied {
+        println!("applied {name}");
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print_openapi() -> anyhow::Result<()> {
+    println!("{}", http::openapi::document()?);
+    Ok(())
+}

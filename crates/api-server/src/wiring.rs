@@ -1,0 +1,300 @@
+//! The composition root: settings in, a running server out.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use anyhow::{Context, bail};
+use kernel::{Clock, IdGenerator, Randomness, SystemClock, SystemIds, SystemRandomness};
+use payment_domain::{PaymentReceiver, PaymentService, Ports};
+use product_domain::{ProductReceiver, ProductService};
+use secrecy::{ExposeSecret, SecretString};
+use storage::{Database, SchemaState};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use toss_client::{SecretKey, TossClient};
+use toss_sandbox::{RunningSandbox, Sandbox, SandboxConfig};
+use user_domain::{UserReceiver, UserService};
+
+use crate::bridge::{Buyers, Products, Toss};
+use crate::config::Settings;
+use crate::confirm_desk::ConfirmDesk;
+use crate::http::envelope::RequestIds;
+use crate::http::{self, Api, ApiKey, RateLimiter};
+use crate::shop::{self, ShopSettings};
+use crate::worker;
+
+/// How long a client may take to send its request's head.
+const REQUEST_HEAD_MAX: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// A server that is up.
+pub struct RunningServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The operators' key, when the server made it up (embedded mode without `API_KEY`).
+    pub made_up_api_key: Option<SecretString>,
+    /// The sandbox that takes Toss's place, in embedded mode.
+    pub sandbox: Option<Sandbox>,
+    running_sandbox: Option<RunningSandbox>,
+    http: ServerHandle,
+    http_task: JoinHandle<std::io::Result<()>>,
+    worker: JoinHandle<()>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    grace: Duration,
+}
+
+/// Opens the database and, on SQLite, brings it up to date; on MySQL that is `migrate`'s work, and
+/// a schema that is not this program's stops the start.
+///
+/// # Errors
+/// When the database cannot be reached or its schema does not fit.
+pub async fn open_database(
+    settings: &Settings,
+    ids: &dyn IdGenerator,
+    now: kernel::Timestamp,
+) -> anyhow::Result<Database> {
+    let database = Database::connect(&settings.database()).await?;
+    if let SchemaState::Newer(unknown) = database.schema_state().await? {
+        bail!(
+            "the database's schema is newer than this program (it has {}): run the newer program",
+            unknown.join(", ")
+        );
+    }
+    if database.is_sqlite() {
+        database
+            .migrate()
+            .await
+            .context("the database's schema could not be brought up to date")?;
+        database
+            .seed_demo_if_new(ids, now)
+            .await
+            .context("the demo rows could not be stored")?;
+    }
+    match database.schema_state().await? {
+        SchemaState::UpToDate => Ok(database),
+        SchemaState::Missing(names) => bail!(
+            "the database's schema lacks {}: run `api-server migrate` first",
+            names.join(", ")
+        ),
+        SchemaState::Newer(names) => {
+            bail!(
+                "the database's schema is newer than this program (it has {})",
+                names.join(", ")
+            )
+        }
+    }
+}
+
+/// The real clock, ids and randomness.
+pub fn system_ids() -> (Arc<dyn Clock>, Arc<dyn IdGenerator>, Arc<dyn Randomness>) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
+    let ids = Arc::new(SystemIds::new(Arc::clone(&clock), Arc::clone(&randomness)));
+    (clock, ids, randomness)
+}
+
+/// Starts the server on the current runtime, which becomes the one for all I/O.
+///
+/// # Errors
+/// With one clear line when a setting, the database or the address does not work.
+pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
+    let settings = settings.validated()?;
+    let (clock, ids, randomness) = system_ids();
+    let database = open_database(&settings, ids.as_ref(), clock.now()).await?;
+    let listener = TcpListener::bind(settings.listen)
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let address = listener.local_addr()?;
+
+    let (toss, running_sandbox, sandbox) = connect_toss(&settings, address).await?;
+    let products: Arc<dyn ProductReceiver> =
+        Arc::new(ProductService::new(database.products(), Arc::clone(&clock)));
+    let users: Arc<dyn UserReceiver> = Arc::new(UserService::new(
+        database.users(),
+        Arc::clone(&clock),
+        Arc::clone(&ids),
+    ));
+    let payments: Arc<dyn PaymentReceiver> = Arc::new(PaymentService::new(
+        Ports {
+            payments: database.payments(),
+            products: Arc::new(Products::new(Arc::clone(&products))),
+            buyers: Arc::new(Buyers::new(Arc::clone(&users))),
+            gateway: Arc::new(Toss::new(toss)),
+            clock,
+            ids: Arc::clone(&ids),
+            randomness,
+        },
+        settings.policy(),
+    ));
+
+    let (tasks, stop, runtime) = (
+        TaskTracker::new(),
+        CancellationToken::new(),
+        Handle::current(),
+    );
+    let desk = Arc::new(ConfirmDesk::new(
+        Arc::clone(&payments),
+        tasks.clone(),
+        runtime.clone(),
+        settings.confirm_wait,
+        settings.max_in_flight as usize,
+    ));
+    let made_up_api_key = settings
+        .api_key
+        .is_none()
+        .then(|| SecretString::from(format!("{}{}", ids.token(), ids.token())));
+    let api_key = settings
+        .api_key
+        .as_ref()
+        .or(made_up_api_key.as_ref())
+        .map(ApiKey::new);
+    let api_key = api_key.context("API_KEY is required when TOSS_SECRET_KEY is set")?;
+
+    let worker = worker::run(
+        Arc::clone(&payments),
+        settings.recovery_interval,
+        tasks.clone(),
+        stop.clone(),
+    );
+    let worker = tokio::spawn(worker);
+    let api = Api {
+        payments,
+        products,
+        users,
+        desk,
+        database,
+        api_key,
+        runtime,
+    };
+    let (http, http_task) = serve(listener, api, ids, &settings, sandbox.clone())?;
+    let grace = settings.shutdown_grace;
+    Ok(RunningServer {
+        address,
+        made_up_api_key,
+        sandbox,
+        running_sandbox,
+        http,
+        http_task,
+        worker,
+        tasks,
+        stop,
+        grace,
+    })
+}
+
+/// The client of Toss, or of a sandbox on a loopback listener of its own.
+async fn connect_toss(
+    settings: &Settings,
+    address: SocketAddr,
+) -> anyhow::Result<(TossClient, Option<RunningSandbox>, Option<Sandbox>)> {
+    let (key, base_url, running, sandbox) = match &settings.toss_secret_key {
+        Some(key) => (
+            key.expose_secret().to_owned(),
+            settings.toss_base_url.clone(),
+            None,
+            None,
+        ),
+        None => {
+            let sandbox = Sandbox::new(SandboxConfig {
+                public_url: Some(format!("http://{address}")),
+                ..SandboxConfig::default()
+            });
+            let listener = TcpListener::bind("127.0.0.1:0").context("no port for the sandbox")?;
+            let running = RunningSandbox::start(sandbox.clone(), listener).await?;
+            let base_url = running.base_url().to_owned();
+            (
+                sandbox.secret_key().to_owned(),
+                Some(base_url),
+                Some(running),
+                Some(sandbox),
+            )
+        }
+    };
+    let key = SecretKey::parse(&key).context("TOSS_SECRET_KEY cannot be used")?;
+    let mut builder = TossClient::builder(key).attempt_timeout(settings.toss_timeout);
+    if let Some(base_url) = base_url {
+        builder = builder
+            .base_url(&base_url)
+            .context("TOSS_BASE_URL cannot be used")?;
+    }
+    Ok((builder.build()?, running, sandbox))
+}
+
+fn serve(
+    listener: TcpListener,
+    api: Api,
+    ids: Arc<dyn IdGenerator>,
+    settings: &Settings,
+    sandbox: Option<Sandbox>,
+) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
+    let api = web::Data::new(api);
+    let request_ids = web::Data::new(RequestIds(ids));
+    let limiter = web::Data::new(RateLimiter::new(settings.rate_limit));
+    let server = HttpServer::new(move || {
+        let app = App::new()
+            .app_data(request_ids.clone())
+            .app_data(limiter.clone())
+            .wrap(from_fn(http::rate_limit::limit))
+            .wrap(from_fn(http::envelope::wrap))
+            .configure(http::routes(api.clone()));
+        match &sandbox {
+            Some(sandbox) => app
+                .configure(sandbox.browser_routes())
+                .configure(shop::configure(ShopSettings {
+                    script_url: "/v2/standard".to_owned(),
+                    client_key: sandbox.client_key().to_owned(),
+                })),
+            None => app,
+        }
+    })
+    .client_request_timeout(REQUEST_HEAD_MAX)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(settings.shutdown_grace.as_secs().max(1))
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    Ok((handle, tokio::spawn(server)))
+}
+
+impl RunningServer {
+    /// The address a browser or client uses.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops gracefully: no new connections, then the running requests, confirms and recoveries
+    /// end, within the shutdown grace. What is left then is a crash to the payment, and recovery's
+    /// work at the next start.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let deadline = tokio::time::Instant::now() + self.grace;
+        self.http.stop(true).await;
+        self.tasks.close();
+        if tokio::time::timeout_at(deadline, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                left = self.tasks.len(),
+                "payments still running; recovery finishes them"
+            );
+        }
+        if let Err(error) = self.worker.await {
+            tracing::warn!(%error, "the worker did not end well");
+        }
+        if let Ok(Err(error)) = self.http_task.await {
+            tracing::warn!(%error, "the HTTP server did not end well");
+        }
+        if let Some(sandbox) = self.running_sandbox {
+            sandbox.stop().await;
+        }
+    }
+}
