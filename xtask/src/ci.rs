@@ -1,0 +1,280 @@
+//! `cargo xtask ci`: the steps, and the runner that times them and stops at the first failure.
+//!
+//! # Why these calls of cargo
+//! Compiling the dependencies is most of a cold run, so the steps share as much of it as they
+//! can. Nothing sets `RUSTFLAGS`, which would split everything. clippy, the tests and the doc
+//! tests name the same packages and features, so the feature resolver answers them alike: clippy
+//! leaves checked dependencies behind that the later checks and rustdoc read, and the tests and
+//! doc tests share one compiled set.
+//!
+//! "Each crate alone" is `cargo check -p` with default features and without dev-dependencies:
+//! what a user of one crate, or `cargo run`, builds. It finds a crate that compiles only because
+//! a neighbour switches on a feature of a shared dependency, and it costs a check of the few
+//! dependencies whose features then differ. The tests of each crate are run once, in the step
+//! for all tests; running them again per package would link every test binary twice.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use crate::{arrows, cargo::Cargo, error_pages, graph::Graph, surroundings::Surroundings};
+
+/// One thing that must hold.
+struct Step {
+    title: &'static str,
+    work: Work,
+}
+
+enum Work {
+    /// Calls of cargo, in order.
+    Calls(Vec<Cargo>),
+    /// A check of our own, and the command that repeats it.
+    Check {
+        check: fn(&Path) -> anyhow::Result<()>,
+        repeat: &'static str,
+    },
+}
+
+/// A failed step: what went wrong, and the command that shows it again.
+#[derive(Debug)]
+struct Failure {
+    error: anyhow::Error,
+    repeat: String,
+}
+
+/// How a run ended: the time of each step that was started, and the failure that ended it.
+#[derive(Debug)]
+struct Outcome {
+    timings: Vec<(&'static str, Duration)>,
+    failure: Option<Failure>,
+}
+
+/// Runs every step on the workspace at `root`.
+#[expect(clippy::print_stdout, reason = "a command line tool speaks on stdout")]
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+    println!("{}", Surroundings::look().report()?);
+    let mut members: Vec<String> = Graph::read(root)?
+        .members()
+        .map(|package| package.name.clone())
+        .collect();
+    members.sort();
+    let steps = steps(&members);
+    let outcome = run_steps(
+        &steps,
+        |line| println!("{line}"),
+        |step| step.work.run(root),
+    );
+    println!("{}", summary(&steps, &outcome));
+    match outcome.failure {
+        None => Ok(()),
+        Some(failure) => Err(failure.error),
+    }
+}
+
+/// The cheap steps come first, so that a slip costs seconds.
+fn steps(members: &[String]) -> Vec<Step> {
+    let alone = members
+        .iter()
+        .map(|member| Cargo::line("check --package").args([member]))
+        .collect();
+    let check = |title, check, repeat| Step {
+        title,
+        work: Work::Check { check, repeat },
+    };
+    let calls = |title, calls| Step {
+        title,
+        work: Work::Calls(calls),
+    };
+    let call = |title, line| calls(title, vec![Cargo::line(line)]);
+    vec![
+        call("format", "fmt --all --check"),
+        check("crate arrows", arrows::run, "cargo xtask arrows"),
+        check("error pages", error_pages::run, "cargo xtask error-pages"),
+        call(
+            "clippy",
+            "clippy --workspace --all-targets --all-features -- -D warnings",
+        ),
+        calls("each crate alone", alone),
+        call(
+            "all tests",
+            "test --workspace --all-features --lib --bins --tests",
+        ),
+        call("doc tests", "test --workspace --all-features --doc"),
+        calls(
+            "documentation",
+            vec![
+                Cargo::line("doc --workspace --all-features --no-deps")
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            ],
+        ),
+    ]
+}
+
+impl Work {
+    fn run(&self, root: &Path) -> Result<(), Failure> {
+        match self {
+            Self::Calls(calls) => calls.iter().try_for_each(|call| {
+                call.run(root).map_err(|error| Failure {
+                    error,
+                    repeat: call.to_string(),
+                })
+            }),
+            Self::Check { check, repeat } => check(root).map_err(|error| Failure {
+                error,
+                repeat: (*repeat).to_owned(),
+            }),
+        }
+    }
+}
+
+/// Runs the steps in order with a header line each; nothing after the first failure.
+fn run_steps(
+    steps: &[Step],
+    mut say: impl FnMut(&str),
+    mut work: impl FnMut(&Step) -> Result<(), Failure>,
+) -> Outcome {
+    let mut outcome = Outcome {
+        timings: Vec::new(),
+        failure: None,
+    };
+    for (index, step) in steps.iter().enumerate() {
+        say(&format!(
+            "\n==> [{}/{}] {}",
+            index + 1,
+            steps.len(),
+            step.title
+        ));
+        let start = Instant::now();
+        let result = work(step);
+        let took = start.elapsed();
+        outcome.timings.push((step.title, took));
+        say(&format!("<== {}: {:.1} s", step.title, took.as_secs_f64()));
+        if let Err(failure) = result {
+            outcome.failure = Some(failure);
+            break;
+        }
+    }
+    outcome
+}
+
+/// A table of the steps with their seconds, the total, and on failure what to do next.
+fn summary(steps: &[Step], outcome: &Outcome) -> String {
+    let mut lines = vec!["\nsummary".to_owned()];
+    for (index, step) in steps.iter().enumerate() {
+        let last = index + 1 == outcome.timings.len();
+        lines.push(match outcome.timings.get(index) {
+            None => format!("  not run             {}", step.title),
+            Some((_, took)) => {
+                let word = if last && outcome.failure.is_some() {
+                    "FAILED"
+                } else {
+                    "ok"
+                };
+                format!("  {word:<6} {:>9.1} s  {}", took.as_secs_f64(), step.title)
+            }
+        });
+    }
+    let total: Duration = outcome.timings.iter().map(|(_, took)| *took).sum();
+    lines.push(format!("  total  {:>9.1} s", total.as_secs_f64()));
+    if let Some(failure) = &outcome.failure {
+        lines.push(format!("repeat it with: {}", failure.repeat));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three_steps() -> Vec<Step> {
+        ["first", "second", "third"]
+            .map(|title| Step {
+                title,
+                work: Work::Calls(Vec::new()),
+            })
+            .into()
+    }
+
+    fn calls(steps: &[Step]) -> Vec<String> {
+        let calls = steps.iter().flat_map(|step| match &step.work {
+            Work::Calls(calls) => calls.as_slice(),
+            Work::Check { .. } => &[],
+        });
+        calls.map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn nothing_runs_after_the_first_failure_and_the_summary_says_how_to_repeat_it() {
+        let steps = three_steps();
+        let mut ran = Vec::new();
+        let outcome = run_steps(
+            &steps,
+            |_| (),
+            |step| {
+                ran.push(step.title);
+                if step.title == "second" {
+                    let error = anyhow::anyhow!("broken");
+                    return Err(Failure {
+                        error,
+                        repeat: "cargo second".to_owned(),
+                    });
+                }
+                Ok(())
+            },
+        );
+        assert_eq!(ran, ["first", "second"]);
+        let summary = summary(&steps, &outcome);
+        assert!(
+            summary.contains("FAILED") && summary.contains("not run"),
+            "{summary}"
+        );
+        assert!(
+            summary.ends_with("repeat it with: cargo second"),
+            "{summary}"
+        );
+    }
+
+    #[test]
+    fn a_clean_run_reports_every_step() {
+        let steps = three_steps();
+        let mut said = Vec::new();
+        let outcome = run_steps(&steps, |line| said.push(line.to_owned()), |_| Ok(()));
+        assert!(outcome.failure.is_none());
+        assert_eq!(outcome.timings.len(), 3);
+        assert_eq!(said[0], "\n==> [1/3] first");
+        assert!(!summary(&steps, &outcome).contains("FAILED"));
+    }
+
+    #[test]
+    fn every_member_is_checked_alone() {
+        let members = ["kernel".to_owned(), "storage".to_owned()];
+        let calls = calls(&steps(&members));
+        assert!(calls.contains(&"cargo check --package kernel".to_owned()));
+        assert!(calls.contains(&"cargo check --package storage".to_owned()));
+    }
+
+    #[test]
+    fn no_step_splits_the_compiled_dependencies() {
+        for call in calls(&steps(&["kernel".to_owned()])) {
+            for splitter in ["RUSTFLAGS=", "--target", "--release", "--profile"] {
+                assert!(
+                    !call.starts_with(splitter) && !call.contains(&format!(" {splitter}")),
+                    "{call}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_failed_check_names_its_own_command() {
+        let work = Work::Check {
+            check: |_| anyhow::bail!("broken"),
+            repeat: "cargo xtask arrows",
+        };
+        assert_eq!(
+            work.run(Path::new(".")).unwrap_err().repeat,
+            "cargo xtask arrows"
+        );
+    }
+}
