@@ -194,28 +194,27 @@ async fn connect_toss(
     settings: &Settings,
     address: SocketAddr,
 ) -> anyhow::Result<(TossClient, Option<RunningSandbox>, Option<Sandbox>)> {
-    let (key, base_url, running, sandbox) = match &settings.toss_secret_key {
-        Some(key) => (
+    let (key, base_url, running, sandbox) = if let Some(key) = &settings.toss_secret_key {
+        (
             key.expose_secret().to_owned(),
             settings.toss_base_url.clone(),
             None,
             None,
-        ),
-        None => {
-            let sandbox = Sandbox::new(SandboxConfig {
-                public_url: Some(format!("http://{address}")),
-                ..SandboxConfig::default()
-            });
-            let listener = TcpListener::bind("127.0.0.1:0").context("no port for the sandbox")?;
-            let running = RunningSandbox::start(sandbox.clone(), listener).await?;
-            let base_url = running.base_url().to_owned();
-            (
-                sandbox.secret_key().to_owned(),
-                Some(base_url),
-                Some(running),
-                Some(sandbox),
-            )
-        }
+        )
+    } else {
+        let sandbox = Sandbox::new(SandboxConfig {
+            public_url: Some(format!("http://{address}")),
+            ..SandboxConfig::default()
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").context("no port for the sandbox")?;
+        let running = RunningSandbox::start(sandbox.clone(), listener).await?;
+        let base_url = running.base_url().to_owned();
+        (
+            sandbox.secret_key().to_owned(),
+            Some(base_url),
+            Some(running),
+            Some(sandbox),
+        )
     };
     let key = SecretKey::parse(&key).context("TOSS_SECRET_KEY cannot be used")?;
     let mut builder = TossClient::builder(key).attempt_timeout(settings.toss_timeout);

@@ -34,7 +34,7 @@ impl ApiKey {
 }
 
 /// Proof that the request carries the operators' key; an extractor.
-pub struct Operator(());
+pub(super) struct Operator(());
 
 impl FromRequest for Operator {
     type Error = ApiError;

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::{ApiError, Code};
 
 /// A JSON body of type `T`; an extractor.
-pub struct Json<T>(pub T);
+pub(super) struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Json<T> {
     type Error = ApiError;

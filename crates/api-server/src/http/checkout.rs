@@ -15,12 +15,12 @@ use super::wire::rfc3339;
 use super::{Api, ApiError};
 
 /// Says that an earlier request got this answer first.
-pub const IDEMPOTENCY_REPLAYED: &str = "Idempotency-Replayed";
+pub(super) const IDEMPOTENCY_REPLAYED: &str = "Idempotency-Replayed";
 
 /// What a buyer wants to order.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct CheckoutRequest {
+pub(super) struct CheckoutRequest {
     /// Who orders.
     #[schema(value_type = i64, minimum = 1, example = 1)]
     user_id: UserId,
@@ -32,7 +32,7 @@ pub struct CheckoutRequest {
 /// One line of an order.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct OrderedProduct {
+pub(super) struct OrderedProduct {
     /// Which product.
     #[schema(value_type = i64, minimum = 1, example = 1)]
     product_id: ProductId,
@@ -44,7 +44,7 @@ pub struct OrderedProduct {
 /// A checked-out order.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct CheckoutResponse {
+pub(super) struct CheckoutResponse {
     /// The order's id for Toss's window and for the confirm.
     order_id: String,
     /// The name for Toss's window.
@@ -100,7 +100,7 @@ pub(super) fn route(config: &mut web::ServiceConfig) {
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
-pub async fn check_out(
+pub(super) async fn check_out(
     api: web::Data<Api>,
     request: HttpRequest,
     Json(body): Json<CheckoutRequest>,

@@ -17,7 +17,7 @@ use crate::confirm_desk::Confirmed;
 /// What the buyer's browser brought back from Toss's window.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ConfirmRequest {
+pub(super) struct ConfirmRequest {
     /// Who ordered.
     #[schema(value_type = i64, minimum = 1, example = 1)]
     user_id: UserId,
@@ -34,7 +34,7 @@ pub struct ConfirmRequest {
 /// A paid order, or one that waits for a deposit.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ConfirmResponse {
+pub(super) struct ConfirmResponse {
     order_id: String,
     /// In won.
     #[schema(example = 210_000)]
@@ -55,7 +55,7 @@ pub struct ConfirmResponse {
 /// Where to deposit.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct VirtualAccountBody {
+pub(super) struct VirtualAccountBody {
     /// Toss's bank code.
     bank_code: String,
     account_number: String,
@@ -115,7 +115,7 @@ pub(super) fn route(config: &mut web::ServiceConfig) {
         (status = 503, description = "Outcome not known yet (E03009)", body = ErrorEnvelope),
     )
 )]
-pub async fn confirm(
+pub(super) async fn confirm(
     api: web::Data<Api>,
     Json(body): Json<ConfirmRequest>,
 ) -> Result<HttpResponse, ApiError> {

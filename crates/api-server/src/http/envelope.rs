@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, web};
+use actix_web::{Error, HttpResponse, web};
 use kernel::IdGenerator;
 use serde::Serialize;
 use serde_json::Value;
@@ -56,10 +56,6 @@ pub struct ErrorBody {
 #[derive(Clone)]
 pub struct RequestIds(pub Arc<dyn IdGenerator>);
 
-/// The request's id, readable by handlers.
-#[derive(Clone)]
-struct RequestId(String);
-
 /// The middleware around every route.
 pub async fn wrap<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -67,7 +63,6 @@ pub async fn wrap<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let began = Instant::now();
     let id = request_id(&request);
-    request.extensions_mut().insert(RequestId(id.clone()));
     let language = language(request.headers());
     let method = request.method().clone();
 

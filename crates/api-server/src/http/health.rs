@@ -9,7 +9,7 @@ use super::{Api, ApiError};
 
 /// How the server is.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Health {
+pub(super) struct Health {
     /// Always `UP`.
     status: &'static str,
 }
@@ -29,7 +29,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     get, path = "/health/live", tag = "health", operation_id = "live",
     responses((status = 200, description = "It runs", body = Data<Health>))
 )]
-pub async fn live() -> HttpResponse {
+pub(super) async fn live() -> HttpResponse {
     HttpResponse::Ok().json(UP)
 }
 
@@ -41,7 +41,7 @@ pub async fn live() -> HttpResponse {
         (status = 503, description = "The part in `details.failing` does not", body = ErrorEnvelope),
     )
 )]
-pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn ready(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     let database = api.database.clone();
     match api.on_main(async move { database.ping().await }).await? {
         Ok(()) => Ok(HttpResponse::Ok().json(UP)),

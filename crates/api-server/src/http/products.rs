@@ -21,7 +21,7 @@ const PAGE_MAX: u32 = 100;
 /// A product.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ProductResponse {
+pub(super) struct ProductResponse {
     product_id: i64,
     #[schema(example = "코튼 티셔츠")]
     name: String,
@@ -51,7 +51,7 @@ impl From<Product> for ProductResponse {
 /// Which products to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct ListQuery {
+pub(super) struct ListQuery {
     /// Only products with ids above this one.
     #[param(value_type = Option<i64>, minimum = 1)]
     after: Option<ProductId>,
@@ -63,7 +63,7 @@ pub struct ListQuery {
 /// A product to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct CreateRequest {
+pub(super) struct CreateRequest {
     /// 1 to 100 characters.
     name: String,
     /// At most 2000 characters.
@@ -81,7 +81,7 @@ pub struct CreateRequest {
 
 /// What to change of a product; absent fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
-pub struct UpdateRequest {
+pub(super) struct UpdateRequest {
     /// 1 to 100 characters.
     name: Option<String>,
     /// At most 2000 characters.
@@ -93,7 +93,7 @@ pub struct UpdateRequest {
 
 /// A correction of a stock.
 #[derive(Debug, Deserialize, ToSchema)]
-pub struct AdjustRequest {
+pub(super) struct AdjustRequest {
     /// Pieces to add, or to take when negative; not zero.
     #[schema(example = -3)]
     delta: i64,
@@ -144,7 +144,7 @@ fn product_id(text: &str) -> Result<ProductId, ApiError> {
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
-pub async fn list(
+pub(super) async fn list(
     api: web::Data<Api>,
     query: Result<web::Query<ListQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, ApiError> {
@@ -173,7 +173,10 @@ pub async fn list(
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
-pub async fn read(api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn read(
+    api: web::Data<Api>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
     let id = product_id(&id)?;
     let products = api.products.clone();
     let mut found = api
@@ -197,7 +200,7 @@ pub async fn read(api: web::Data<Api>, id: web::Path<String>) -> Result<HttpResp
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
-pub async fn create(
+pub(super) async fn create(
     api: web::Data<Api>,
     _operator: Operator,
     Json(body): Json<CreateRequest>,
@@ -232,7 +235,7 @@ pub async fn create(
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
-pub async fn update(
+pub(super) async fn update(
     api: web::Data<Api>,
     _operator: Operator,
     id: web::Path<String>,
@@ -269,7 +272,7 @@ pub async fn update(
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
-pub async fn adjust(
+pub(super) async fn adjust(
     api: web::Data<Api>,
     _operator: Operator,
     id: web::Path<String>,

@@ -13,7 +13,7 @@ use super::{Api, ApiError};
 
 /// What the shop knows of a buyer.
 #[derive(Deserialize, ToSchema)]
-pub struct PutUserRequest {
+pub(super) struct PutUserRequest {
     /// 1 to 100 characters.
     username: String,
     /// At most 254 characters.
@@ -23,7 +23,7 @@ pub struct PutUserRequest {
 /// A buyer.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct UserResponse {
+pub(super) struct UserResponse {
     user_id: i64,
     username: String,
     email: String,
@@ -46,7 +46,7 @@ pub(super) fn route(config: &mut web::ServiceConfig) {
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
-pub async fn put(
+pub(super) async fn put(
     api: web::Data<Api>,
     _operator: Operator,
     id: web::Path<String>,

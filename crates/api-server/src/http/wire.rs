@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 /// string (`210000`, `210000.00`, `"210000"`). Read from the text itself, so nothing is rounded.
 #[derive(Debug, Clone, Copy, ToSchema)]
 #[schema(value_type = i64, minimum = 1, example = 210_000)]
-pub struct Won(pub Money);
+pub(super) struct Won(pub Money);
 
 impl<'de> Deserialize<'de> for Won {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -45,7 +45,7 @@ fn parse(text: &str) -> Option<Money> {
 }
 
 /// A moment as clients read it: RFC 3339, UTC.
-pub fn rfc3339(at: kernel::Timestamp) -> String {
+pub(super) fn rfc3339(at: kernel::Timestamp) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
 }
 

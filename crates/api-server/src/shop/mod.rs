@@ -27,7 +27,7 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// What the pages need to know about the payment window.
 #[derive(Clone, Debug)]
-pub struct ShopSettings {
+pub(crate) struct ShopSettings {
     /// Address of the browser script that defines `TossPayments`: a path on this server such as
     /// `/v2/standard`, or an absolute `http(s)` address such as
     /// `https://js.tosspayments.com/v2/standard`.
@@ -40,7 +40,7 @@ pub struct ShopSettings {
 ///
 /// The pages are rendered once, here; clones of the returned function (one per actix worker) share
 /// their bytes.
-pub fn configure(settings: ShopSettings) -> impl FnOnce(&mut ServiceConfig) + Clone {
+pub(crate) fn configure(settings: ShopSettings) -> impl FnOnce(&mut ServiceConfig) + Clone {
     let ShopSettings {
         script_url,
         client_key,
