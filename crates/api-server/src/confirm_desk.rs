@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kernel::{OrderId, PaymentKey};
+use kernel::{Clock, OrderId, PaymentKey};
 use payment_domain::model::Payment;
 use payment_domain::{ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentReceiver};
 use tokio::runtime::Handle;
@@ -16,6 +16,8 @@ use tokio_util::task::TaskTracker;
 
 /// How often a confirm that runs on another instance is looked at.
 const POLL: Duration = Duration::from_millis(100);
+/// How long a reader waits for the repair of a payment whose lease is over.
+const REPAIR_WAIT: Duration = Duration::from_secs(2);
 
 type Outcome = Result<ConfirmOutcome, ConfirmError>;
 
@@ -54,6 +56,7 @@ pub struct ConfirmDesk {
     room: Arc<Semaphore>,
     tasks: TaskTracker,
     runtime: Handle,
+    clock: Arc<dyn Clock>,
     wait: Duration,
 }
 
@@ -64,6 +67,7 @@ impl ConfirmDesk {
         payments: Arc<dyn PaymentReceiver>,
         tasks: TaskTracker,
         runtime: Handle,
+        clock: Arc<dyn Clock>,
         wait: Duration,
         in_flight_max: usize,
     ) -> Self {
@@ -74,6 +78,7 @@ impl ConfirmDesk {
             room,
             tasks,
             runtime,
+            clock,
             wait,
         }
     }
@@ -116,6 +121,22 @@ impl ConfirmDesk {
             waited = true;
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Does a read payment's due work at once instead of waiting for the worker, and tells whether
+    /// it is worth reading again. The work goes on when the wait is over.
+    pub async fn repair(&self, payment: &Payment) -> bool {
+        if !payment.is_due(self.clock.now()) || payment.status.is_final() {
+            return false;
+        }
+        let (payments, order_id) = (Arc::clone(&self.payments), payment.order_id.clone());
+        let task = async move {
+            if let Err(error) = payments.recover(&order_id).await {
+                tracing::warn!(%order_id, %error, "a due payment waits for the database");
+            }
+        };
+        let task = self.tasks.spawn_on(task, &self.runtime);
+        tokio::time::timeout(REPAIR_WAIT, task).await.is_ok()
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<OrderId, Running>> {

@@ -21,7 +21,7 @@ use toss_client::{SecretKey, TossClient};
 use toss_sandbox::{RunningSandbox, Sandbox, SandboxConfig};
 use user_domain::{UserReceiver, UserService};
 
-use crate::bridge::{Buyers, Products, Toss};
+use crate::bridge::{BreakerSettings, Buyers, GuardedGateway, Products, Toss};
 use crate::config::Settings;
 use crate::confirm_desk::ConfirmDesk;
 use crate::http::envelope::RequestIds;
@@ -126,8 +126,12 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
             payments: database.payments(),
             products: Arc::new(Products::new(Arc::clone(&products))),
             buyers: Arc::new(Buyers::new(Arc::clone(&users))),
-            gateway: Arc::new(Toss::new(toss)),
-            clock,
+            gateway: Arc::new(GuardedGateway::new(
+                Toss::new(toss),
+                settings.max_in_flight as usize,
+                BreakerSettings::default(),
+            )),
+            clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
             randomness,
         },
@@ -143,6 +147,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         Arc::clone(&payments),
         tasks.clone(),
         runtime.clone(),
+        clock,
         settings.confirm_wait,
         settings.max_in_flight as usize,
     ));

@@ -15,6 +15,6 @@ mod usecase;
 pub use receiver::MockPaymentReceiver;
 pub use receiver::{
     CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
-    Examined, PaymentReceiver, PaymentView, ReadError,
+    Examined, PaymentReceiver, PaymentView, ReadError, Resolution, ResolveCommand, ResolveError,
 };
 pub use usecase::{PaymentService, Ports};

@@ -112,6 +112,9 @@ pub enum ConfirmError {
     /// No certain answer yet; recovery will find the truth.
     #[error("the outcome is not known yet")]
     Undecided,
+    /// Toss is down or busy; nothing was begun and the order is as it was.
+    #[error("Toss takes no confirms at this moment")]
+    GatewayClosed,
     /// Toss refuses our credentials or configuration; the order is payable again.
     #[error("Toss refuses our configuration: {code}")]
     Misconfigured {
@@ -152,6 +155,49 @@ pub enum ReadError {
     Store(#[from] StoreError),
 }
 
+/// How an operator settles a quarantined payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolveCommand {
+    /// Which order.
+    pub order_id: OrderId,
+    /// What the operator says became of it.
+    pub to: Resolution,
+    /// Why, for the history: 1 to 200 characters, without personal data.
+    pub reason: String,
+}
+
+/// What an operator says became of a quarantined payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// It was paid.
+    Done,
+    /// It was not paid, or everything was given back.
+    Failed,
+}
+
+/// Why an operator's wish was not fulfilled. Nothing changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// There is no such order.
+    #[error("there is no order {0}")]
+    UnknownOrder(OrderId),
+    /// The payment is not quarantined.
+    #[error("the payment is {0}")]
+    NotQuarantined(PaymentStatus),
+    /// Toss shows something else.
+    #[error("Toss contradicts: {0}")]
+    Contradicted(String),
+    /// Toss gave no usable answer.
+    #[error("Toss could not be asked")]
+    GatewaySilent,
+    /// Someone else changed the payment meanwhile.
+    #[error("the payment changed meanwhile")]
+    Changed,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// What others may ask of payments.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
@@ -178,6 +224,12 @@ pub trait PaymentReceiver: Send + Sync {
 
     /// Does one order's due work: expiry, a look at an undecided payment, a deposit poll.
     async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError>;
+
+    /// Asks Toss about an undecided payment now, due or not, and settles it if Toss says enough.
+    async fn recover_now(&self, order_id: &OrderId) -> Result<(), ReadError>;
+
+    /// Settles a quarantined payment as an operator says, after asking Toss.
+    async fn resolve(&self, command: ResolveCommand) -> Result<(), ResolveError>;
 
     /// Delivers one order's outbox messages. A failed delivery is put off, not an error.
     async fn deliver(&self, order_id: &OrderId) -> Result<(), StoreError>;

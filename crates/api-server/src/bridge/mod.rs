@@ -1,9 +1,11 @@
 //! One domain's port mapped onto another's receiver, and the gateway port onto `toss-client`.
 
 mod buyers;
+mod guard;
 mod products;
 mod toss;
 
 pub use buyers::Buyers;
+pub use guard::{BreakerSettings, GuardedGateway};
 pub use products::Products;
 pub use toss::Toss;

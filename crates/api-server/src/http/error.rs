@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use kernel::StoreError;
 use payment_domain::model::CheckoutRefusal;
-use payment_domain::{CheckoutError, ConfirmError, ReadError};
+use payment_domain::{CheckoutError, ConfirmError, ReadError, ResolveError};
 use product_domain::model::InvalidProduct;
 use product_domain::{AdjustError, CreateError, UpdateError};
 use serde_json::{Value, json};
@@ -92,6 +92,8 @@ codes! {
     KeyReused = "E03018", UNPROCESSABLE_ENTITY, false, "이미 다른 요청에 사용된 Idempotency-Key입니다.", "The Idempotency-Key was used for another request.";
     /// Toss refuses our configuration.
     GatewayConfiguration = "E03019", BAD_GATEWAY, false, "결제 설정에 문제가 있습니다. 상점에 문의해 주세요.", "Toss refuses the shop's configuration; please tell the shop.";
+    /// An operator's word against Toss's.
+    ResolutionContradicted = "E03023", CONFLICT, false, "토스페이먼츠의 기록과 다릅니다.", "Toss's records say otherwise.";
     /// A malformed request.
     InvalidInput = "E99001", BAD_REQUEST, false, "요청 값이 올바르지 않습니다.", "The request is malformed.";
     /// No or a wrong operator key.
@@ -243,7 +245,9 @@ impl From<ConfirmError> for ApiError {
             }
             ConfirmError::Declined { code, message } => Self::from(Code::Declined)
                 .with(json!({ "gatewayCode": code, "gatewayMessage": message })),
-            ConfirmError::Undecided | ConfirmError::LostClaim => Code::OutcomeUnknown.into(),
+            ConfirmError::Undecided | ConfirmError::LostClaim | ConfirmError::GatewayClosed => {
+                Code::OutcomeUnknown.into()
+            }
             ConfirmError::Misconfigured { code } => {
                 Self::from(Code::GatewayConfiguration).with(json!({ "gatewayCode": code }))
             }
@@ -271,6 +275,22 @@ impl From<ReadError> for ApiError {
         match error {
             ReadError::UnknownOrder(_) => Code::PaymentNotFound.into(),
             ReadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResolveError> for ApiError {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::UnknownOrder(_) => Code::PaymentNotFound.into(),
+            ResolveError::NotQuarantined(status) => {
+                Self::from(Code::InvalidStatus).with(json!({ "status": status.as_str() }))
+            }
+            ResolveError::Contradicted(what) => {
+                Self::from(Code::ResolutionContradicted).with(json!({ "gateway": what }))
+            }
+            ResolveError::GatewaySilent | ResolveError::Changed => Code::OutcomeUnknown.into(),
+            ResolveError::Store(error) => error.into(),
         }
     }
 }

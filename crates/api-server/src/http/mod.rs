@@ -12,6 +12,7 @@ pub mod openapi;
 mod payment;
 mod products;
 pub mod rate_limit;
+mod settle;
 mod users;
 mod wire;
 
@@ -74,6 +75,7 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) + Clo
             .configure(checkout::route)
             .configure(confirm::route)
             .configure(payment::route)
+            .configure(settle::routes)
             .configure(products::routes)
             .configure(users::route)
             .configure(health::routes)

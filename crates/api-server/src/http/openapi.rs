@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{checkout, confirm, health, payment, products, users};
+use super::{checkout, confirm, health, payment, products, settle, users};
 
 /// The document.
 #[derive(OpenApi)]
@@ -17,6 +17,8 @@ use super::{checkout, confirm, health, payment, products, users};
         checkout::check_out,
         confirm::confirm,
         payment::read,
+        settle::recover,
+        settle::resolve,
         products::list,
         products::read,
         products::create,

@@ -2,8 +2,8 @@
 
 use actix_web::{HttpResponse, web};
 use kernel::OrderId;
-use payment_domain::PaymentView;
 use payment_domain::model::{Transaction, TransactionKind};
+use payment_domain::{PaymentView, ReadError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -171,10 +171,17 @@ pub(super) async fn read(
     let order_id: OrderId = order_id
         .parse()
         .map_err(|_| ApiError::from(Code::PaymentNotFound))?;
-    let payments = api.payments.clone();
+    let (payments, desk) = (api.payments.clone(), api.desk.clone());
     let view = api
-        .on_main(async move { payments.read(&order_id).await })
-        .await??;
+        .on_main(async move {
+            let view = payments.read(&order_id).await?;
+            if !desk.repair(&view.payment).await {
+                return Ok(view);
+            }
+            payments.read(&order_id).await
+        })
+        .await?;
+    let view = view.map_err(|error: ReadError| ApiError::from(error))?;
     Ok(HttpResponse::Ok().json(Data {
         data: PaymentResponse::from(view),
     }))

@@ -18,6 +18,10 @@ pub struct Policy {
     pub payment_expiry: Duration,
     /// The pause between two polls for a virtual account's deposit.
     pub deposit_poll: Duration,
+    /// How long after the end of an order that Toss was asked about a last look is taken, for money
+    /// that came after all. Longer than Toss's ten minutes from authentication to approval, so
+    /// that nothing can follow it.
+    pub orphan_look: Duration,
 }
 
 impl Default for Policy {
@@ -30,6 +34,7 @@ impl Default for Policy {
             recovery_limit: 20,
             payment_expiry: Duration::from_mins(30),
             deposit_poll: Duration::from_mins(1),
+            orphan_look: Duration::from_mins(15),
         }
     }
 }

@@ -104,6 +104,12 @@ pub enum LookUp {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait PaymentGateway: Send + Sync {
+    /// Whether a confirm may be begun now. `false` while Toss is known to be down or has all the
+    /// calls it may have at once: then nothing is claimed for a call that would fail.
+    fn admits(&self) -> bool {
+        true
+    }
+
     /// Approves a payment. MUST send the given key as `Idempotency-Key`.
     async fn confirm(&self, request: &ConfirmRequest) -> GatewayAnswer;
 

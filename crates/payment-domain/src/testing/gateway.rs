@@ -13,6 +13,7 @@ struct Script {
     looks: VecDeque<LookUp>,
     order_looks: VecDeque<LookUp>,
     calls: Vec<String>,
+    closed: bool,
 }
 
 /// A gateway that answers what it was told to, in order, and notes every call. Without an answer
@@ -52,6 +53,11 @@ impl ScriptedGateway {
         self.script().order_looks.push_back(answer);
     }
 
+    /// From now on admits no confirm (`true`), or admits them again (`false`).
+    pub fn set_closed(&self, closed: bool) {
+        self.script().closed = closed;
+    }
+
     /// Every call so far: `confirm KEY`, `cancel KEY`, `look PAYMENT`, `look-order ORDER`.
     pub fn calls(&self) -> Vec<String> {
         self.script().calls.clone()
@@ -62,6 +68,10 @@ const SILENCE: &str = "no answer was scripted";
 
 #[async_trait]
 impl PaymentGateway for ScriptedGateway {
+    fn admits(&self) -> bool {
+        !self.script().closed
+    }
+
     async fn confirm(&self, request: &ConfirmRequest) -> GatewayAnswer {
         let mut script = self.script();
         script.calls.push(format!("confirm {}", request.key));

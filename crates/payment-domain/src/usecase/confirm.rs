@@ -33,6 +33,9 @@ impl PaymentService {
         if payment.is_lapsed(now) {
             return Err(ConfirmError::NotPayable(PaymentStatus::Expired));
         }
+        if !self.ports.gateway.admits() {
+            return Err(ConfirmError::GatewayClosed);
+        }
         let claim = claim(&payment, payment_key.clone(), now, &self.policy)
             .ok_or(ConfirmError::LostClaim)?;
         match self.ports.payments.apply(&claim).await? {

@@ -4,7 +4,9 @@ mod checkout;
 mod confirm;
 mod deliver;
 mod disagree;
+mod orphan;
 mod recover;
+mod resolve;
 mod settle;
 
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use crate::model::{Payment, Policy};
 use crate::port::{BuyerPort, PaymentGateway, PaymentRepository, ProductPort};
 use crate::receiver::{
     CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
-    Examined, PaymentReceiver, PaymentView, ReadError,
+    Examined, PaymentReceiver, PaymentView, ReadError, ResolveCommand, ResolveError,
 };
 
 /// Everything the use cases need of the outside.
@@ -85,6 +87,14 @@ impl PaymentReceiver for PaymentService {
 
     async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError> {
         self.recover_payment(order_id).await
+    }
+
+    async fn recover_now(&self, order_id: &OrderId) -> Result<(), ReadError> {
+        self.recover_payment_now(order_id).await
+    }
+
+    async fn resolve(&self, command: ResolveCommand) -> Result<(), ResolveError> {
+        self.resolve_quarantined(command).await
     }
 
     async fn deliver(&self, order_id: &OrderId) -> Result<(), StoreError> {

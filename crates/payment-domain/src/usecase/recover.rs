@@ -4,12 +4,13 @@ use kernel::{Money, OrderId, StoreError};
 
 use super::PaymentService;
 use super::confirm::request;
+use super::orphan::orphan_look;
 use crate::model::{
     Attempt, AttemptChange, AttemptPurpose, Change, GatewayPayment, Payment, PaymentFact,
     PaymentStatus, StockInstruction, Verdict, judge,
 };
 use crate::port::{Applied, HoldReply, LookUp};
-use crate::receiver::{ConfirmError, ConfirmOutcome};
+use crate::receiver::{ConfirmError, ConfirmOutcome, ReadError};
 
 /// How many looks in a row must find nothing before Toss is taken at its word: its first
 /// `NOT_FOUND_PAYMENT` may only be late.
@@ -25,44 +26,77 @@ impl PaymentService {
         }
         match payment.status {
             PaymentStatus::Ready => self.expire(&payment).await,
-            PaymentStatus::InProgress | PaymentStatus::Unknown => {
-                let Some(owned) = self.start_look(&payment, payment.looks + 1).await? else {
-                    return Ok(());
-                };
-                note_store_failure(self.look(&owned).await);
-                Ok(())
-            }
-            PaymentStatus::WaitingForDeposit => {
-                let Some(owned) = self.start_look(&payment, payment.looks).await? else {
-                    return Ok(());
-                };
-                note_store_failure(self.poll_deposit(&owned).await);
-                Ok(())
-            }
+            PaymentStatus::InProgress
+            | PaymentStatus::Unknown
+            | PaymentStatus::WaitingForDeposit => self.look_now(&payment).await,
+            PaymentStatus::Failed | PaymentStatus::Expired => self.seek_orphan(&payment).await,
             PaymentStatus::Done
-            | PaymentStatus::Failed
-            | PaymentStatus::Expired
             | PaymentStatus::PartialCanceled
             | PaymentStatus::Canceled
             | PaymentStatus::Quarantined => Ok(()),
         }
     }
 
-    async fn expire(&self, payment: &Payment) -> Result<(), StoreError> {
-        let Ok(change) = payment.change(PaymentFact::CheckoutLapsed, self.ports.clock.now()) else {
+    /// An operator's wish: look now, due or not. A confirm that still owns its lease is left alone;
+    /// it asks Toss itself.
+    pub(super) async fn recover_payment_now(&self, order_id: &OrderId) -> Result<(), ReadError> {
+        let payment = self.ports.payments.find(order_id).await?;
+        let payment = payment.ok_or_else(|| ReadError::UnknownOrder(order_id.clone()))?;
+        let undecided = matches!(
+            payment.status,
+            PaymentStatus::Unknown | PaymentStatus::WaitingForDeposit
+        );
+        if undecided {
+            self.look_now(&payment).await?;
+        } else {
+            self.recover_payment(order_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes an undecided payment and asks Toss.
+    async fn look_now(&self, payment: &Payment) -> Result<(), StoreError> {
+        let waiting = payment.status == PaymentStatus::WaitingForDeposit;
+        let looks = if waiting {
+            payment.looks
+        } else {
+            payment.looks.saturating_add(1)
+        };
+        let Some(owned) = self
+            .start_look(payment, PaymentFact::LookStarted, looks)
+            .await?
+        else {
             return Ok(());
         };
+        let outcome = if waiting {
+            self.poll_deposit(&owned).await
+        } else {
+            self.look(&owned).await
+        };
+        if let Err(ConfirmError::Store(error)) = outcome {
+            tracing::warn!(%error, "recovery stopped halfway; the lease brings the payment back");
+        }
+        Ok(())
+    }
+
+    async fn expire(&self, payment: &Payment) -> Result<(), StoreError> {
+        let now = self.ports.clock.now();
+        let Ok(mut change) = payment.change(PaymentFact::CheckoutLapsed, now) else {
+            return Ok(());
+        };
+        change.after.due_at = orphan_look(payment, now, &self.policy);
         self.ports.payments.apply(&change).await.map(drop)
     }
 
     /// Takes the payment under a lease of recovery's own; `None` when someone else was faster.
-    async fn start_look(
+    pub(super) async fn start_look(
         &self,
         payment: &Payment,
+        fact: PaymentFact,
         looks: u32,
     ) -> Result<Option<Payment>, StoreError> {
         let now = self.ports.clock.now();
-        let Ok(mut change) = payment.change(PaymentFact::LookStarted, now) else {
+        let Ok(mut change) = payment.change(fact, now) else {
             return Ok(None);
         };
         change.after.looks = looks;
@@ -94,7 +128,7 @@ impl PaymentService {
     /// By payment key, the exact question; by order id where Toss does not know the key. Another
     /// payment of the order counts only when money moved under it: a window that is open or dead
     /// says nothing about ours, which Toss may only be late to show.
-    async fn find_at_toss(&self, payment: &Payment) -> LookUp {
+    pub(super) async fn find_at_toss(&self, payment: &Payment) -> LookUp {
         let Some(key) = &payment.payment_key else {
             return self.ports.gateway.look_up_order(&payment.order_id).await;
         };
@@ -252,12 +286,5 @@ impl PaymentService {
         let mut change = self.change(payment, PaymentFact::AnswerMissing)?;
         change.after.due_at = Some(self.ports.clock.now() + self.policy.deposit_poll);
         self.store_settled(change, None).await
-    }
-}
-
-/// Recovery has done its part whatever came of the payment; only a failing store is worth a line.
-fn note_store_failure(outcome: Result<ConfirmOutcome, ConfirmError>) {
-    if let Err(ConfirmError::Store(error)) = outcome {
-        tracing::warn!(%error, "recovery stopped halfway; the lease brings the payment back");
     }
 }

@@ -4,6 +4,7 @@ use kernel::{PaymentKey, ProductId};
 
 use super::PaymentService;
 use super::confirm::first_failure;
+use super::orphan::orphan_look;
 use crate::model::{
     AttemptChange, AttemptOutcome, AttemptResult, Change, Failure, FailureKind, GatewayPayment,
     GatewaySecret, Payment, PaymentFact, PaymentStatus, StockInstruction, Transaction,
@@ -264,6 +265,9 @@ impl PaymentService {
             message: format!("product {product_id} is short of stock"),
         });
         change.stock = Some(StockInstruction::Release);
+        if number > 1 {
+            change.after.due_at = orphan_look(payment, self.ports.clock.now(), &self.policy);
+        }
         let result = finished(AttemptOutcome::NotSent, None, Some("stock short"), None);
         self.store_settled(change, Some((number, result))).await
     }
@@ -312,6 +316,7 @@ impl PaymentService {
     ) -> Result<ConfirmOutcome, ConfirmError> {
         if payment.is_lapsed(self.ports.clock.now()) {
             let mut change = self.change(payment, PaymentFact::NeverSeenAndLapsed)?;
+            change.after.due_at = orphan_look(payment, self.ports.clock.now(), &self.policy);
             change.stock = Some(StockInstruction::Release);
             return self.store_settled(change, attempt).await;
         }

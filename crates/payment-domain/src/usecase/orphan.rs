@@ -1,0 +1,211 @@
+//! Orphans: money at Toss for an order that has failed or expired, however it came about (an
+//! approval that was under way for longer than anybody waited, a second window). A last look after
+//! the end finds it, and it is given back.
+
+use kernel::{Money, PaymentKey, StoreError, Timestamp};
+
+use super::PaymentService;
+use super::settle::{Finished, finished};
+use crate::model::{
+    Attempt, AttemptChange, AttemptKey, AttemptOutcome, AttemptPurpose, GatewayPayment,
+    GatewayStatus, Payment, PaymentFact, Policy, Transaction, TransactionKind,
+};
+use crate::port::{Applied, CancelRequest, GatewayAnswer, LookUp};
+use crate::receiver::ConfirmError;
+
+/// When to take the last look at an order that ends now; never, if Toss was never asked about it.
+pub(super) fn orphan_look(payment: &Payment, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
+    (payment.attempts > 0).then(|| now + policy.orphan_look)
+}
+
+/// What Toss holds of an ended order's money.
+enum Sought {
+    Nothing,
+    Money(Box<GatewayPayment>),
+    Unanswered,
+}
+
+impl PaymentService {
+    pub(super) async fn seek_orphan(&self, payment: &Payment) -> Result<(), StoreError> {
+        let looks = payment.looks.saturating_add(1);
+        let Some(owned) = self
+            .start_look(payment, PaymentFact::OrphanSought, looks)
+            .await?
+        else {
+            return Ok(());
+        };
+        let outcome = match self.seek_at_toss(&owned).await? {
+            Sought::Nothing => self.close_books(&owned, None).await,
+            Sought::Unanswered => self.seek_later(&owned, None).await,
+            Sought::Money(truth) => self.return_orphan(&owned, &truth).await,
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(order_id = %payment.order_id, %error, "the last look stopped halfway; it is repeated");
+        }
+        Ok(())
+    }
+
+    /// Asks for every payment key that was ever sent for this order.
+    async fn seek_at_toss(&self, payment: &Payment) -> Result<Sought, StoreError> {
+        let attempts = self.ports.payments.attempts(&payment.order_id).await?;
+        let mut keys: Vec<&PaymentKey> = Vec::new();
+        for attempt in attempts
+            .iter()
+            .filter(|attempt| attempt.purpose == AttemptPurpose::Confirm)
+        {
+            if !keys.contains(&&attempt.payment_key) {
+                keys.push(&attempt.payment_key);
+            }
+        }
+        let mut sought = Sought::Nothing;
+        for key in keys {
+            match self.ports.gateway.look_up(key).await {
+                LookUp::Found(truth) if holds_money(payment, &truth) => {
+                    return Ok(Sought::Money(truth));
+                }
+                LookUp::Found(_) | LookUp::Absent => {}
+                LookUp::Unavailable { .. } => sought = Sought::Unanswered,
+            }
+        }
+        Ok(sought)
+    }
+
+    /// Records what Toss took, gives it back, and records that.
+    async fn return_orphan(
+        &self,
+        payment: &Payment,
+        truth: &GatewayPayment,
+    ) -> Result<(), ConfirmError> {
+        let order_id = &payment.order_id;
+        tracing::error!(%order_id, status = %payment.status, "Toss holds money for an ended order; it is given back");
+        let Ok(payment_key) = truth.payment_key.parse::<PaymentKey>() else {
+            return self.seek_later(payment, None).await;
+        };
+        let Some((owned, number)) = self.store_orphan(payment, truth, &payment_key).await? else {
+            return Ok(());
+        };
+        let request = CancelRequest {
+            order_id: order_id.clone(),
+            payment_key,
+            reason: "종료된 주문의 결제 자동 취소".into(),
+            key: AttemptKey::new(order_id, number),
+        };
+        match self.ports.gateway.cancel(&request).await {
+            GatewayAnswer::Done { trace_id, .. } => {
+                let result = finished(AttemptOutcome::Approved, None, None, trace_id);
+                self.close_books(&owned, Some((number, result))).await
+            }
+            GatewayAnswer::Rejected(rejection) => {
+                // It may be canceled already: the next look tells.
+                let (code, message) = (rejection.code.as_str(), rejection.message.as_str());
+                let trace_id = rejection.trace_id.clone();
+                let result = finished(AttemptOutcome::Unclear, Some(code), Some(message), trace_id);
+                self.seek_later(&owned, Some((number, result))).await
+            }
+            GatewayAnswer::Unknown { reason } => {
+                let result = finished(AttemptOutcome::Silent, None, Some(&reason), None);
+                self.seek_later(&owned, Some((number, result))).await
+            }
+            GatewayAnswer::NotSent { reason } => {
+                let result = finished(AttemptOutcome::NotSent, None, Some(&reason), None);
+                self.seek_later(&owned, Some((number, result))).await
+            }
+        }
+    }
+
+    /// The money on the books, and the attempt to cancel under: the last one while its key is
+    /// reusable, else a new one. `None` when someone else was faster.
+    async fn store_orphan(
+        &self,
+        payment: &Payment,
+        truth: &GatewayPayment,
+        payment_key: &PaymentKey,
+    ) -> Result<Option<(Payment, u32)>, ConfirmError> {
+        let now = self.ports.clock.now();
+        let mut change = self.change(payment, PaymentFact::OrphanFound)?;
+        change.after.due_at = Some(now + self.policy.lease);
+        if payment.balance == Money::ZERO
+            && let Some(amount) = truth.balance.or(truth.total)
+        {
+            change.after.balance = amount;
+            change.transaction = Some(Transaction {
+                kind: TransactionKind::Approval,
+                amount_won: amount.won(),
+                transaction_key: truth.transaction_key.clone(),
+                reason: None,
+                at: truth.approved_at.unwrap_or(now),
+            });
+        }
+        let attempts = self.ports.payments.attempts(&payment.order_id).await?;
+        let last = attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.purpose == AttemptPurpose::Cancel);
+        let number = match last {
+            Some(last) if last.key_is_reusable() && last.payment_key == *payment_key => last.number,
+            Some(_) | None => {
+                change.after.attempts = payment.attempts + 1;
+                change.attempt = Some(AttemptChange::Start(Attempt {
+                    number: change.after.attempts,
+                    purpose: AttemptPurpose::Cancel,
+                    payment_key: payment_key.clone(),
+                    amount: truth.balance.or(truth.total).unwrap_or(payment.total),
+                    started_at: now,
+                    result: None,
+                    finished_at: None,
+                }));
+                change.after.attempts
+            }
+        };
+        match self.ports.payments.apply(&change).await? {
+            Applied::Yes => Ok(Some((change.after, number))),
+            Applied::Stale => Ok(None),
+        }
+    }
+
+    /// Toss holds nothing (any more): the balance goes to zero and nothing is due.
+    async fn close_books(
+        &self,
+        payment: &Payment,
+        attempt: Option<Finished>,
+    ) -> Result<(), ConfirmError> {
+        if payment.balance == Money::ZERO {
+            let change = self.change(payment, PaymentFact::OrphanSought)?;
+            return self.store(change, attempt).await.map(drop);
+        }
+        let mut change = self.change(payment, PaymentFact::OrphanReturned)?;
+        change.transaction = Some(Transaction {
+            kind: TransactionKind::Cancel,
+            amount_won: -payment.balance.won(),
+            transaction_key: None,
+            reason: Some("종료된 주문의 결제 자동 취소".into()),
+            at: self.ports.clock.now(),
+        });
+        change.after.balance = Money::ZERO;
+        self.store(change, attempt).await.map(drop)
+    }
+
+    /// No answer yet: look again, as long as it takes, ever more seldom.
+    async fn seek_later(
+        &self,
+        payment: &Payment,
+        attempt: Option<Finished>,
+    ) -> Result<(), ConfirmError> {
+        let now = self.ports.clock.now();
+        let mut change = self.change(payment, PaymentFact::OrphanSought)?;
+        let next = self
+            .policy
+            .next_look(now, payment.looks, self.ports.randomness.as_ref());
+        change.after.due_at = Some(next);
+        self.store(change, attempt).await.map(drop)
+    }
+}
+
+/// Whether Toss shows money of this order that was not given back.
+fn holds_money(payment: &Payment, truth: &GatewayPayment) -> bool {
+    let moved = matches!(
+        truth.status,
+        GatewayStatus::Done | GatewayStatus::PartialCanceled
+    );
+    moved && truth.order_id == payment.order_id.as_str() && truth.balance != Some(Money::ZERO)
+}
