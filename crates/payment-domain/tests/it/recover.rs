@@ -254,6 +254,23 @@ async fn silence_backs_off_and_ends_in_quarantine_but_never_in_failure() {
 }
 
 #[tokio::test]
+async fn what_is_sent_at_the_last_look_is_looked_at_once_more() {
+    let shop = Shop::with_unheard_confirm().await;
+    for _ in 1..Policy::default().recovery_limit {
+        shop.look().await;
+    }
+    let open = shop.shown(GatewayStatus::InProgress).await;
+    shop.gateway.on_look(found(open));
+    shop.gateway.on_confirm(lost());
+    shop.look().await;
+    assert_eq!(shop.status().await, PaymentStatus::Unknown);
+    let truth = shop.approved().await;
+    shop.gateway.on_look(found(truth));
+    shop.look().await;
+    assert_eq!(shop.status().await, PaymentStatus::Done);
+}
+
+#[tokio::test]
 async fn a_status_that_nobody_knows_is_looked_at_again() {
     let shop = Shop::with_unheard_confirm().await;
     let odd = shop.shown(GatewayStatus::Other("PAUSED".into())).await;
@@ -396,13 +413,16 @@ async fn a_deposit_is_polled_for_however_long_toss_is_silent_or_waits() {
 }
 
 #[tokio::test]
-async fn a_wrong_deposit_is_quarantined() {
+async fn a_wrong_deposit_is_booked_and_quarantined() {
     let shop = Shop::with_virtual_account().await;
     let mut wrong = shop.approved().await;
     wrong.total = Some(crate::shop::won(1_000));
+    wrong.balance = wrong.total;
     shop.gateway.on_look(found(wrong));
     shop.look().await;
     assert_eq!(shop.status().await, PaymentStatus::Quarantined);
+    assert_eq!(shop.movements().await, [1_000]);
+    assert_eq!(shop.payment().await.balance.won(), 1_000);
     assert_eq!(shop.shelf.held(), [3, 2]);
 }
 
