@@ -2,7 +2,8 @@
 
 mod buyers;
 mod products;
-mod toss;
+/// Toss Payments, and what its words mean to a payment.
+pub mod toss;
 
 pub use buyers::Buyers;
 pub use products::Products;
