@@ -6,11 +6,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
 use kernel::{Clock, OrderId, PaymentKey};
 use payment_domain::model::Payment;
 use payment_domain::{ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentReceiver};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +22,9 @@ const POLL: Duration = Duration::from_millis(100);
 const REPAIR_WAIT: Duration = Duration::from_secs(2);
 
 type Outcome = Result<ConfirmOutcome, ConfirmError>;
+/// The outcome of a running confirm, for whoever waits for it. It wakes those who wait in a fixed
+/// order, so that a simulated schedule can be repeated; a `watch` channel draws lots.
+type Awaited = Shared<BoxFuture<'static, Outcome>>;
 
 /// What a confirm request gets.
 #[derive(Debug)]
@@ -46,7 +51,7 @@ pub enum DeskError {
 
 struct Running {
     payment_key: PaymentKey,
-    outcome: watch::Receiver<Option<Outcome>>,
+    outcome: Awaited,
 }
 
 /// Runs confirms and lets requests wait for them.
@@ -147,7 +152,7 @@ impl ConfirmDesk {
         &self,
         order_id: &OrderId,
         payment_key: &PaymentKey,
-    ) -> Result<Option<watch::Receiver<Option<Outcome>>>, DeskError> {
+    ) -> Result<Option<Awaited>, DeskError> {
         match self.running().get(order_id) {
             Some(running) if running.payment_key == *payment_key => {
                 Ok(Some(running.outcome.clone()))
@@ -161,7 +166,7 @@ impl ConfirmDesk {
         &self,
         payment: Payment,
         payment_key: &PaymentKey,
-    ) -> Result<(watch::Receiver<Option<Outcome>>, bool), DeskError> {
+    ) -> Result<(Awaited, bool), DeskError> {
         let mut running = self.running();
         if let Some(entry) = running.get(&payment.order_id) {
             if entry.payment_key != *payment_key {
@@ -172,7 +177,12 @@ impl ConfirmDesk {
         let permit = Arc::clone(&self.room)
             .try_acquire_owned()
             .map_err(|_| DeskError::Overloaded)?;
-        let (publish, outcome) = watch::channel(None);
+        let (publish, published) = oneshot::channel();
+        // A task that died without an outcome (a panic) leaves its payment to recovery.
+        let outcome = published
+            .map(|outcome| outcome.unwrap_or(Err(ConfirmError::Undecided)))
+            .boxed()
+            .shared();
         let entry = Running {
             payment_key: payment_key.clone(),
             outcome: outcome.clone(),
@@ -188,7 +198,7 @@ impl ConfirmDesk {
         &self,
         payment: Payment,
         payment_key: PaymentKey,
-        publish: watch::Sender<Option<Outcome>>,
+        publish: oneshot::Sender<Outcome>,
         permit: OwnedSemaphorePermit,
     ) {
         let seat = Seat {
@@ -200,7 +210,8 @@ impl ConfirmDesk {
             let _permit = permit;
             let outcome = payments.confirm(payment, payment_key).await;
             let order_id = seat.order_id.clone();
-            publish.send_replace(Some(outcome));
+            // Nobody need be waiting any more.
+            drop(publish.send(outcome));
             drop(seat);
             if let Err(error) = payments.deliver(&order_id).await {
                 tracing::warn!(%order_id, %error, "stock is marked as sold later, by the outbox");
@@ -232,16 +243,7 @@ fn confirmed(outcome: ConfirmOutcome) -> Confirmed {
     }
 }
 
-/// The outcome, or `None` when the time is over. A task that died without an outcome (a panic)
-/// leaves its payment to recovery: undecided.
-async fn await_outcome(
-    mut outcome: watch::Receiver<Option<Outcome>>,
-    deadline: Instant,
-) -> Option<Outcome> {
-    let published = tokio::time::timeout_at(deadline, outcome.wait_for(Option::is_some)).await;
-    match published {
-        Ok(Ok(value)) => value.clone(),
-        Ok(Err(_)) => Some(Err(ConfirmError::Undecided)),
-        Err(_) => None,
-    }
+/// The outcome, or `None` when the time is over.
+async fn await_outcome(outcome: Awaited, deadline: Instant) -> Option<Outcome> {
+    tokio::time::timeout_at(deadline, outcome).await.ok()
 }

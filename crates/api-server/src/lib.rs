@@ -6,6 +6,6 @@ mod confirm_desk;
 pub mod http;
 mod shop;
 pub mod wiring;
-mod worker;
+pub mod worker;
 
 pub use confirm_desk::{ConfirmDesk, Confirmed, DeskError};

@@ -15,7 +15,7 @@ const BATCH: u32 = 100;
 const AT_ONCE: usize = 32;
 
 /// Runs both workers until `stop`; payments that are being recovered then are finished, as `tasks`.
-pub(crate) async fn run(
+pub async fn run(
     payments: Arc<dyn PaymentReceiver>,
     interval: Duration,
     tasks: TaskTracker,

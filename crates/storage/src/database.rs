@@ -33,10 +33,7 @@ pub(crate) type SqliteConn = SyncConnectionWrapper<SqliteConnection, Blocking>;
 
 /// The most connections of one pool.
 const POOL_SIZE_MAX: usize = 1_000;
-/// How long one transaction, or one reading, may take on MySQL before its connection is given up.
-/// Longer than a lock wait of [`MYSQL_SESSION`], so that the server's own answer comes first.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
-/// Seconds of silence after which the system asks whether the server's machine is still there.
+/// Milliseconds of silence after which the system asks whether the server's machine is still there.
 const TCP_KEEPALIVE_MS: u32 = 10_000;
 /// What every MySQL session is set to. READ COMMITTED locks only the rows that a statement changes;
 /// a strict mode refuses a value that does not fit instead of cutting it.
@@ -60,7 +57,11 @@ pub struct DatabaseSettings {
 impl DatabaseSettings {
     /// Ten connections, 5 s.
     pub fn new(url: DatabaseUrl) -> Self {
-        Self { url, pool_size: 10, acquire_timeout: Duration::from_secs(5) }
+        Self {
+            url,
+            pool_size: 10,
+            acquire_timeout: Duration::from_secs(5),
+        }
     }
 }
 
@@ -140,7 +141,11 @@ impl Database {
         settings: &DatabaseSettings,
         blocking: Blocking,
     ) -> Result<Self, ConnectError> {
-        let &DatabaseSettings { ref url, pool_size, acquire_timeout } = settings;
+        let &DatabaseSettings {
+            ref url,
+            pool_size,
+            acquire_timeout,
+        } = settings;
         if !(1..=POOL_SIZE_MAX).contains(&pool_size) {
             return Err(ConnectError::PoolSize(pool_size));
         }
@@ -149,16 +154,28 @@ impl Database {
                 // Conflicts of several processes must not come back in step.
                 let jitter = Arc::new(AtomicU64::new(u64::from(std::process::id())));
                 let pool = mysql_pool(url, pool_size)?;
-                Ok(Self::MySql(MySqlServer { pool, acquire_timeout, jitter }))
+                Ok(Self::MySql(MySqlServer {
+                    pool,
+                    acquire_timeout,
+                    jitter,
+                }))
             }
             Location::Sqlite(path) => {
                 if let Some(folder) = path.parent() {
                     let made = std::fs::create_dir_all(folder);
-                    made.map_err(|source| ConnectError::Folder { path: path.clone(), source })?;
+                    made.map_err(|source| ConnectError::Folder {
+                        path: path.clone(),
+                        source,
+                    })?;
                 }
                 let pool = sqlite_pool(path, pool_size, blocking)?;
                 let (writer, jitter) = (Arc::default(), Arc::default());
-                let database = Self::Sqlite(SqliteFile { pool, acquire_timeout, writer, jitter });
+                let database = Self::Sqlite(SqliteFile {
+                    pool,
+                    acquire_timeout,
+                    writer,
+                    jitter,
+                });
                 database.ping().await?;
                 Ok(database)
             }
@@ -240,7 +257,9 @@ impl fmt::Debug for Database {
             Self::MySql(_) => "Database::MySql",
             Self::Sqlite(_) => "Database::Sqlite",
         };
-        f.debug_struct(name).field("pool", &self.pool_status()).finish()
+        f.debug_struct(name)
+            .field("pool", &self.pool_status())
+            .finish()
     }
 }
 
@@ -248,10 +267,6 @@ impl MySqlServer {
     pub(crate) async fn lease(&self) -> Result<Lease<Object<AsyncMysqlConnection>>, Failed> {
         let got = tokio::time::timeout(self.acquire_timeout, self.pool.get()).await;
         pooled(got).map(|connection| Lease::new(connection, None))
-    }
-
-    pub(crate) fn answer_limit(&self) -> Duration {
-        ANSWER_LIMIT
     }
 }
 
@@ -281,7 +296,10 @@ fn pooled<T, E: std::error::Error + Send + Sync + 'static>(
         Ok(Err(error)) => Fault::of_connecting(error.into()),
         Err(elapsed) => Fault::Lost(elapsed.into()),
     };
-    Err(Failed { stage: Stage::Connect, fault })
+    Err(Failed {
+        stage: Stage::Connect,
+        fault,
+    })
 }
 
 fn mysql_pool(url: &str, size: usize) -> Result<Pool<AsyncMysqlConnection>, ConnectError> {
@@ -292,7 +310,10 @@ fn mysql_pool(url: &str, size: usize) -> Result<Pool<AsyncMysqlConnection>, Conn
     // The socket file that a server on this machine reports may be a container's: stay with TCP.
     let url = format!("{url}?prefer_socket=false&tcp_keepalive={TCP_KEEPALIVE_MS}");
     let manager = AsyncDieselConnectionManager::new_with_config(url, config);
-    Pool::builder(manager).max_size(size).build().map_err(|error| ConnectError::Pool(error.to_string()))
+    Pool::builder(manager)
+        .max_size(size)
+        .build()
+        .map_err(|error| ConnectError::Pool(error.to_string()))
 }
 
 async fn open_mysql(url: String) -> ConnectionResult<AsyncMysqlConnection> {
@@ -304,12 +325,20 @@ async fn open_mysql(url: String) -> ConnectionResult<AsyncMysqlConnection> {
     Ok(connection)
 }
 
-fn sqlite_pool(path: &Path, size: usize, blocking: Blocking) -> Result<Pool<SqliteConn>, ConnectError> {
+fn sqlite_pool(
+    path: &Path,
+    size: usize,
+    blocking: Blocking,
+) -> Result<Pool<SqliteConn>, ConnectError> {
     let mut config = ManagerConfig::default();
     config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |path| open_sqlite(path.to_owned(), blocking.clone()).boxed());
+    config.custom_setup =
+        Box::new(move |path| open_sqlite(path.to_owned(), blocking.clone()).boxed());
     let manager = AsyncDieselConnectionManager::new_with_config(path.to_string_lossy(), config);
-    Pool::builder(manager).max_size(size).build().map_err(|error| ConnectError::Pool(error.to_string()))
+    Pool::builder(manager)
+        .max_size(size)
+        .build()
+        .map_err(|error| ConnectError::Pool(error.to_string()))
 }
 
 async fn open_sqlite(path: String, mut blocking: Blocking) -> ConnectionResult<SqliteConn> {

@@ -10,13 +10,23 @@ use crate::product::Products;
 use crate::user::Users;
 
 const PRODUCTS: [(&str, &str, i64); 2] = [
-    ("코튼 티셔츠", "부드러운 순면으로 만든 기본 티셔츠입니다. 어디에나 잘 어울립니다.", 50_000),
-    ("캔버스 토트백", "튼튼한 캔버스 천으로 만든 넉넉한 가방입니다. 매일 들기 좋습니다.", 30_000),
+    (
+        "코튼 티셔츠",
+        "부드러운 순면으로 만든 기본 티셔츠입니다. 어디에나 잘 어울립니다.",
+        50_000,
+    ),
+    (
+        "캔버스 토트백",
+        "튼튼한 캔버스 천으로 만든 넉넉한 가방입니다. 매일 들기 좋습니다.",
+        30_000,
+    ),
 ];
 const STOCK: i64 = 59;
 const SELLER: i64 = 2;
-const USERS: [(i64, &str, &str); 2] =
-    [(1, "김하늘", "haneul@shop.example"), (2, "이바다", "bada@shop.example")];
+const USERS: [(i64, &str, &str); 2] = [
+    (1, "김하늘", "haneul@shop.example"),
+    (2, "이바다", "bada@shop.example"),
+];
 
 impl Database {
     /// Stores two users and two products if this is a SQLite file that has never had a product, and
@@ -34,7 +44,10 @@ impl Database {
         let users = Users::new(self.clone());
         for (id, username, email) in USERS {
             let id = checked(UserId::new(id))?;
-            let profile = UserProfile { username: username.into(), email: email.into() };
+            let profile = UserProfile {
+                username: username.into(),
+                email: email.into(),
+            };
             if users.find(id).await?.is_none() {
                 users.put(id, &profile, &ids.token(), now).await?;
             }

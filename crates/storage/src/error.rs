@@ -20,14 +20,14 @@ pub(crate) enum Fault {
 /// MySQL's and SQLite's words for "another transaction was in the way". Diesel keeps the message
 /// and drops MySQL's number, so the text has to do.
 const CONFLICTS: [&str; 8] = [
-    "Deadlock found",                    // MySQL 1213
-    "Lock wait timeout exceeded",        // MySQL 1205
+    "Deadlock found",                     // MySQL 1213
+    "Lock wait timeout exceeded",         // MySQL 1205
     "Record has changed since last read", // MariaDB 1020, snapshot isolation
-    "rollback the current transaction",  // MySQL 3101, Group Replication's certification
-    "Got error 149",                     // MySQL 1180, the same at COMMIT
-    "WSREP detected deadlock",           // Galera
-    "database is locked",                // SQLite 5 and 517
-    "database table is locked",          // SQLite 6
+    "rollback the current transaction",   // MySQL 3101, Group Replication's certification
+    "Got error 149",                      // MySQL 1180, the same at COMMIT
+    "WSREP detected deadlock",            // Galera
+    "database is locked",                 // SQLite 5 and 517
+    "database table is locked",           // SQLite 6
 ];
 
 /// Words for "this statement will not work tomorrow either".
@@ -53,7 +53,9 @@ impl Fault {
     /// What the ports call it.
     pub(crate) fn into_store_error(self, action: &'static str) -> StoreError {
         match self {
-            Self::Conflict(source) | Self::Lost(source) => StoreError::Unavailable { action, source },
+            Self::Conflict(source) | Self::Lost(source) => {
+                StoreError::Unavailable { action, source }
+            }
             Self::Corrupt(source) => StoreError::Corrupt { action, source },
         }
     }
@@ -65,7 +67,11 @@ impl Fault {
 
     /// A fault of a connection that could not be opened.
     pub(crate) fn of_connecting(source: BoxError) -> Self {
-        if mentions(&source.to_string(), &CONFLICTS) { Self::Conflict(source) } else { Self::Lost(source) }
+        if mentions(&source.to_string(), &CONFLICTS) {
+            Self::Conflict(source)
+        } else {
+            Self::Lost(source)
+        }
     }
 }
 
@@ -123,13 +129,20 @@ impl From<kernel::InvalidMoney> for Fault {
 
 /// Whether an insert failed because its key is taken.
 pub(crate) fn is_taken(error: &QueryError) -> bool {
-    matches!(error, QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))
+    matches!(
+        error,
+        QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)
+    )
 }
 
 /// The fault of an insert whose key another transaction may take at the same moment: if it did, the
 /// whole transaction runs again and finds the other's row.
 pub(crate) fn raced(error: QueryError) -> Fault {
-    if is_taken(&error) { Fault::Conflict(error.into()) } else { error.into() }
+    if is_taken(&error) {
+        Fault::Conflict(error.into())
+    } else {
+        error.into()
+    }
 }
 
 #[cfg(test)]
@@ -161,7 +174,10 @@ mod tests {
             "The MySQL server is running with the --super-read-only option",
             "database or disk is full",
         ] {
-            assert!(database_error(DatabaseErrorKind::Unknown, message).is_lost(), "{message}");
+            assert!(
+                database_error(DatabaseErrorKind::Unknown, message).is_lost(),
+                "{message}"
+            );
         }
     }
 
@@ -169,7 +185,10 @@ mod tests {
     fn broken_rules_and_rows_need_a_person() {
         for fault in [
             database_error(DatabaseErrorKind::UniqueViolation, "Duplicate entry"),
-            database_error(DatabaseErrorKind::Unknown, "Data too long for column 'name' at row 1"),
+            database_error(
+                DatabaseErrorKind::Unknown,
+                "Data too long for column 'name' at row 1",
+            ),
             QueryError::NotFound.into(),
         ] {
             assert!(matches!(fault, Fault::Corrupt(_)), "{fault:?}");
@@ -178,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_raced_insert_runs_again() {
-        let taken = QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, Box::new(String::new()));
+        let taken =
+            QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, Box::new(String::new()));
         assert!(matches!(raced(taken), Fault::Conflict(_)));
     }
 }

@@ -10,6 +10,10 @@ use crate::database::SqliteConn;
 use crate::error::Fault;
 use crate::transaction::{End, Failed, Stage};
 
+/// How long one transaction, or one reading, may take on MySQL before its connection is given up.
+/// Longer than the session's lock wait, so that the server's own answer comes first.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+
 /// A connection out of a pool, as a [`Lease`] needs it.
 pub(crate) trait Pooled: Send {
     type Connection: AsyncConnection;
@@ -73,7 +77,11 @@ pub(crate) struct Lease<P: Pooled> {
 
 impl<P: Pooled> Lease<P> {
     pub(crate) fn new(pooled: P, writer: Option<OwnedMutexGuard<()>>) -> Self {
-        Self { pooled: Some(pooled), done: false, _writer: writer }
+        Self {
+            pooled: Some(pooled),
+            done: false,
+            _writer: writer,
+        }
     }
 
     #[expect(clippy::expect_used, reason = "only `drop` takes the connection out")]
@@ -92,7 +100,10 @@ impl<P: Pooled> Lease<P> {
 
     pub(crate) async fn begin(&mut self) -> Result<(), Failed> {
         let begun = self.pooled().begin().await;
-        begun.map_err(|error| Failed { stage: Stage::Before, fault: error.into() })
+        begun.map_err(|error| Failed {
+            stage: Stage::Before,
+            fault: error.into(),
+        })
     }
 
     /// Ends the transaction as the work inside it says.
@@ -100,8 +111,12 @@ impl<P: Pooled> Lease<P> {
         type Manager<C> = <C as AsyncConnection>::TransactionManager;
         match worked {
             Ok(End::Commit(value)) => {
-                let committed = Manager::<P::Connection>::commit_transaction(self.connection()).await;
-                committed.map_err(|error| Failed { stage: Stage::Commit, fault: error.into() })?;
+                let committed =
+                    Manager::<P::Connection>::commit_transaction(self.connection()).await;
+                committed.map_err(|error| Failed {
+                    stage: Stage::Commit,
+                    fault: error.into(),
+                })?;
                 self.done();
                 Ok(value)
             }
@@ -113,7 +128,10 @@ impl<P: Pooled> Lease<P> {
                 if !fault.is_lost() {
                     self.roll_back().await;
                 }
-                Err(Failed { stage: Stage::Inside, fault })
+                Err(Failed {
+                    stage: Stage::Inside,
+                    fault,
+                })
             }
         }
     }
@@ -121,7 +139,9 @@ impl<P: Pooled> Lease<P> {
     /// A rollback that fails is no error of its own: the drop closes the connection instead.
     async fn roll_back(&mut self) {
         let rolled_back =
-            <P::Connection as AsyncConnection>::TransactionManager::rollback_transaction(self.connection());
+            <P::Connection as AsyncConnection>::TransactionManager::rollback_transaction(
+                self.connection(),
+            );
         match rolled_back.await {
             Ok(()) => self.done(),
             Err(error) => tracing::warn!(%error, "a rollback failed: closing the connection"),
@@ -131,7 +151,10 @@ impl<P: Pooled> Lease<P> {
 
 impl Lease<Object<AsyncMysqlConnection>> {
     /// Takes the connection out of its pool for good.
-    #[expect(clippy::expect_used, reason = "only `drop` and this take the connection out")]
+    #[expect(
+        clippy::expect_used,
+        reason = "only `drop` and this take the connection out"
+    )]
     pub(crate) fn into_unpooled(mut self) -> AsyncMysqlConnection {
         Object::take(self.pooled.take().expect("a lease has its connection"))
     }
@@ -150,12 +173,12 @@ impl<P: Pooled> Drop for Lease<P> {
 /// Ends work on a server that does not answer.
 ///
 /// The lease must outlive `work`: it then closes the connection, and the server rolls back.
-pub(crate) async fn within<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, Failed>>,
-) -> Result<T, Failed> {
-    match tokio::time::timeout(limit, work).await {
+pub(crate) async fn within<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    match tokio::time::timeout(ANSWER_LIMIT, work).await {
         Ok(result) => result,
-        Err(elapsed) => Err(Failed { stage: Stage::Commit, fault: Fault::Lost(elapsed.into()) }),
+        Err(elapsed) => Err(Failed {
+            stage: Stage::Commit,
+            fault: Fault::Lost(elapsed.into()),
+        }),
     }
 }

@@ -82,15 +82,28 @@ impl Database {
             Self::MySql(_) => known::<Mysql>(&MYSQL),
             Self::Sqlite(_) => known::<Sqlite>(&SQLITE),
         };
-        let known = known.map_err(|source| StoreError::Corrupt { action: "list migrations", source })?;
-        let newer: Vec<_> =
-            applied.iter().filter(|version| !known.contains_key(*version)).cloned().collect();
+        let known = known.map_err(|source| StoreError::Corrupt {
+            action: "list migrations",
+            source,
+        })?;
+        let newer: Vec<_> = applied
+            .iter()
+            .filter(|version| !known.contains_key(*version))
+            .cloned()
+            .collect();
         if !newer.is_empty() {
             return Ok(SchemaState::Newer(newer));
         }
-        let missing: Vec<_> =
-            known.into_iter().filter(|(version, _)| !applied.contains(version)).map(|(_, name)| name).collect();
-        Ok(if missing.is_empty() { SchemaState::UpToDate } else { SchemaState::Missing(missing) })
+        let missing: Vec<_> = known
+            .into_iter()
+            .filter(|(version, _)| !applied.contains(version))
+            .map(|(_, name)| name)
+            .collect();
+        Ok(if missing.is_empty() {
+            SchemaState::UpToDate
+        } else {
+            SchemaState::Missing(missing)
+        })
     }
 
     async fn applied(&self) -> Result<BTreeSet<String>, StoreError> {
@@ -153,7 +166,9 @@ async fn migrate_sqlite(file: &SqliteFile) -> Result<Vec<String>, MigrateError> 
             Err(error) => Err(error),
         })
     });
-    let migrated = work.await.map_err(|error| Fault::from(error).into_store_error(ACTION))?;
+    let migrated = work
+        .await
+        .map_err(|error| Fault::from(error).into_store_error(ACTION))?;
     let applied = migrated.map_err(MigrateError::Failed)?;
     lease.done();
     Ok(applied)
@@ -167,7 +182,10 @@ async fn migrate_mysql(server: &MySqlServer) -> Result<Vec<String>, MigrateError
         .bind::<Integer, _>(LOCK_WAIT_S)
         .get_result::<Got>(lease.connection())
         .await;
-    match locked.map_err(|error| Fault::from(error).into_store_error(ACTION))?.got {
+    match locked
+        .map_err(|error| Fault::from(error).into_store_error(ACTION))?
+        .got
+    {
         Some(1) => {}
         Some(_) | None => return Err(MigrateError::Locked),
     }

@@ -1,11 +1,16 @@
 //! Databases for tests: SQLite files that vanish, and one MySQL server per test process.
-#![expect(clippy::expect_used, reason = "a test without its database cannot go on")]
+#![expect(
+    clippy::expect_used,
+    reason = "a test without its database cannot go on"
+)]
 
 use std::io::Write as _;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use diesel_async::{AsyncConnection, AsyncMysqlConnection, RunQueryDsl as _, SimpleAsyncConnection};
+use diesel_async::{
+    AsyncConnection, AsyncMysqlConnection, RunQueryDsl as _, SimpleAsyncConnection,
+};
 use kernel::{Randomness as _, StoreError, SystemRandomness};
 use tempfile::TempDir;
 use testcontainers_modules::mysql::Mysql;
@@ -23,8 +28,11 @@ const IMAGE: &str = "mysql:8.4";
 /// How long fetching and starting the image may take.
 const START_LIMIT: Duration = Duration::from_secs(180);
 /// Test data need not survive a power cut, and many pools share the server.
-const SERVER_FLAGS: [&str; 3] =
-    ["--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", "--max-connections=500"];
+const SERVER_FLAGS: [&str; 3] = [
+    "--innodb-flush-log-at-trx-commit=0",
+    "--sync-binlog=0",
+    "--max-connections=500",
+];
 
 static SHARED: Mutex<Weak<TestMySql>> = Mutex::const_new(Weak::new());
 static UNAVAILABLE: OnceLock<String> = OnceLock::new();
@@ -64,15 +72,23 @@ impl TestMySql {
             },
         };
         let required = std::env::var("REQUIRE_MYSQL").is_ok_and(|value| value == "1");
-        assert!(!required, "REQUIRE_MYSQL=1, but there is no MySQL: {reason}");
+        assert!(
+            !required,
+            "REQUIRE_MYSQL=1, but there is no MySQL: {reason}"
+        );
         None
     }
 
     async fn start() -> Result<Self, String> {
         if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
             DatabaseUrl::parse(&url).map_err(|error| format!("TEST_DATABASE_URL: {error}"))?;
-            let (server, _) = url.rsplit_once('/').ok_or("TEST_DATABASE_URL has no database")?;
-            return Ok(Self { server: format!("{server}/"), _container: None });
+            let (server, _) = url
+                .rsplit_once('/')
+                .ok_or("TEST_DATABASE_URL has no database")?;
+            return Ok(Self {
+                server: format!("{server}/"),
+                _container: None,
+            });
         }
         let image = std::env::var("TEST_MYSQL_IMAGE").unwrap_or_else(|_| IMAGE.to_owned());
         let (name, tag) = match image.rsplit_once(':') {
@@ -90,11 +106,21 @@ impl TestMySql {
             Ok(Err(error)) => return Err(one_line(format!("no container of {image}: {error}"))),
             Err(_) => return Err(format!("no container of {image} within {START_LIMIT:?}")),
         };
-        let host = container.get_host().await.map_err(|error| one_line(error.to_string()))?;
+        let host = container
+            .get_host()
+            .await
+            .map_err(|error| one_line(error.to_string()))?;
         let port = container.get_host_port_ipv4(3306.tcp()).await;
         let port = port.map_err(|error| one_line(error.to_string()))?;
-        let host = if host.to_string() == "localhost" { "127.0.0.1".to_owned() } else { host.to_string() };
-        Ok(Self { server: format!("mysql://root@{host}:{port}/"), _container: Some(container) })
+        let host = if host.to_string() == "localhost" {
+            "127.0.0.1".to_owned()
+        } else {
+            host.to_string()
+        };
+        Ok(Self {
+            server: format!("mysql://root@{host}:{port}/"),
+            _container: Some(container),
+        })
     }
 
     /// Creates an empty database with a name of its own. It stays until the server goes.
@@ -123,8 +149,13 @@ impl TestMySql {
     /// When the server does not answer or refuses.
     pub async fn execute(&self, statement: &str) {
         let url = format!("{}mysql?prefer_socket=false", self.server);
-        let mut connection = AsyncMysqlConnection::establish(&url).await.expect("a connection");
-        connection.batch_execute(statement).await.expect("the statement");
+        let mut connection = AsyncMysqlConnection::establish(&url)
+            .await
+            .expect("a connection");
+        connection
+            .batch_execute(statement)
+            .await
+            .expect("the statement");
     }
 }
 
@@ -141,13 +172,19 @@ pub fn sqlite_file() -> (TempDir, DatabaseUrl) {
 /// Runs one statement in a transaction of its own and returns how many rows it changed.
 pub async fn execute(database: &Database, statement: &str) -> Result<usize, StoreError> {
     with_tx!(database, "run a statement of a test", |connection| {
-        Ok(End::Commit(diesel::sql_query(statement).execute(connection).await?))
+        Ok(End::Commit(
+            diesel::sql_query(statement).execute(connection).await?,
+        ))
     })
 }
 
 /// Begins a transaction, runs one statement in it, notifies, and then waits for ever with the
 /// transaction open: drop this future to see what becomes of it.
-pub async fn hang_after(database: &Database, statement: &str, done: &Notify) -> Result<(), StoreError> {
+pub async fn hang_after(
+    database: &Database,
+    statement: &str,
+    done: &Notify,
+) -> Result<(), StoreError> {
     with_tx!(database, "hang in a transaction", |connection| {
         diesel::sql_query(statement).execute(connection).await?;
         done.notify_one();

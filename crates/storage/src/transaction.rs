@@ -61,14 +61,21 @@ pub(crate) struct Tries<'a> {
 
 impl<'a> Tries<'a> {
     pub(crate) fn new(database: &'a Database, action: &'static str) -> Self {
-        Self { database, action, failed: 0 }
+        Self {
+            database,
+            action,
+            failed: 0,
+        }
     }
 
     /// Returns when it is time for another try, or the error that the caller gets.
     ///
     /// A conflict is repeated at any stage: the database said that nothing was committed. A dead
     /// connection is replaced only when nothing can have happened yet.
-    pub(crate) async fn again(&mut self, Failed { stage, fault }: Failed) -> Result<(), StoreError> {
+    pub(crate) async fn again(
+        &mut self,
+        Failed { stage, fault }: Failed,
+    ) -> Result<(), StoreError> {
         self.failed += 1;
         let repeatable = match (&fault, stage) {
             (Fault::Conflict(_), _) => self.failed < TRIES_MAX,
@@ -83,8 +90,15 @@ impl<'a> Tries<'a> {
         if !repeatable {
             return Err(fault.into_store_error(self.action));
         }
-        tracing::debug!(action = self.action, failed = self.failed, ?fault, "trying again");
-        let longest = PAUSE_FIRST.saturating_mul(2_u32.saturating_pow(self.failed - 1)).min(PAUSE_MAX);
+        tracing::debug!(
+            action = self.action,
+            failed = self.failed,
+            ?fault,
+            "trying again"
+        );
+        let longest = PAUSE_FIRST
+            .saturating_mul(2_u32.saturating_pow(self.failed - 1))
+            .min(PAUSE_MAX);
         tokio::time::sleep(self.database.jitter(longest)).await;
         Ok(())
     }
@@ -123,9 +137,8 @@ macro_rules! with_conn {
             let tried = match database {
                 $crate::database::Database::MySql(server) => match server.lease().await {
                     Ok(mut lease) => {
-                        let limit = server.answer_limit();
                         let work = with_conn!(@read lease, |$connection| $body);
-                        let read = $crate::lease::within(limit, work).await;
+                        let read = $crate::lease::within(work).await;
                         with_conn!(@done lease, read)
                     }
                     Err(failed) => Err(failed),
@@ -179,9 +192,8 @@ macro_rules! with_tx {
             let tried = match database {
                 $crate::database::Database::MySql(server) => match server.lease().await {
                     Ok(mut lease) => {
-                        let limit = server.answer_limit();
                         let work = with_tx!(@work lease, |$connection| $body);
-                        $crate::lease::within(limit, work).await
+                        $crate::lease::within(work).await
                     }
                     Err(failed) => Err(failed),
                 },

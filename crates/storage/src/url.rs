@@ -36,9 +36,16 @@ impl DatabaseUrl {
     /// and password are percent-encoded. Parameters (`?…`) are not supported.
     pub fn parse(text: &str) -> Result<Self, InvalidDatabaseUrl> {
         if let Some(rest) = text.strip_prefix("mysql://") {
-            return my_sql(rest).map(|shown| Self(Location::MySql { url: text.to_owned(), shown }));
+            return my_sql(rest).map(|shown| {
+                Self(Location::MySql {
+                    url: text.to_owned(),
+                    shown,
+                })
+            });
         }
-        let path = text.strip_prefix("sqlite:").ok_or(InvalidDatabaseUrl::Scheme)?;
+        let path = text
+            .strip_prefix("sqlite:")
+            .ok_or(InvalidDatabaseUrl::Scheme)?;
         let path = path.strip_prefix("//").unwrap_or(path);
         if path.is_empty() || path.starts_with(':') || path.contains('\0') {
             return Err(InvalidDatabaseUrl::SqlitePath);
@@ -63,11 +70,15 @@ fn my_sql(rest: &str) -> Result<String, InvalidDatabaseUrl> {
     if rest.contains(['?', '#']) {
         return Err(wrong("parameters are not supported"));
     }
-    let (authority, database) = rest.split_once('/').ok_or(wrong("the database is missing"))?;
+    let (authority, database) = rest
+        .split_once('/')
+        .ok_or(wrong("the database is missing"))?;
     if database.is_empty() || database.contains('/') {
         return Err(wrong("the database is missing"));
     }
-    let (account, host) = authority.rsplit_once('@').ok_or(wrong("the user is missing"))?;
+    let (account, host) = authority
+        .rsplit_once('@')
+        .ok_or(wrong("the user is missing"))?;
     let user = account.split_once(':').map_or(account, |(user, _)| user);
     if user.is_empty() {
         return Err(wrong("the user is missing"));
@@ -121,13 +132,19 @@ mod tests {
             ("sqlite:///var/lib/p.db", "/var/lib/p.db"),
         ] {
             let url = DatabaseUrl::parse(text).unwrap();
-            assert!(matches!(&url.0, Location::Sqlite(found) if found == Path::new(path)), "{text}");
+            assert!(
+                matches!(&url.0, Location::Sqlite(found) if found == Path::new(path)),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_shown_url_has_no_password() {
-        for text in ["mysql://shop:p%40ss@db.example:3306/pay", "mysql://shop:p@s:s@[::1]/pay"] {
+        for text in [
+            "mysql://shop:p%40ss@db.example:3306/pay",
+            "mysql://shop:p@s:s@[::1]/pay",
+        ] {
             let url = DatabaseUrl::parse(text).unwrap();
             for shown in [url.to_string(), format!("{url:?}")] {
                 assert!(shown.contains("mysql://shop:***@"), "{shown}");
@@ -139,9 +156,19 @@ mod tests {
     #[test]
     fn everything_else_is_refused_with_a_reason() {
         for text in [
-            "", "postgres://a@b/c", "sqlite:", "sqlite::memory:", "mysql://", "mysql://host/db",
-            "mysql://u@host", "mysql://u@host/", "mysql://u@/db", "mysql://u@host:0/db",
-            "mysql://u@host:99999/db", "mysql://u@host/db?require_ssl=true", "mysql://:p@host/db",
+            "",
+            "postgres://a@b/c",
+            "sqlite:",
+            "sqlite::memory:",
+            "mysql://",
+            "mysql://host/db",
+            "mysql://u@host",
+            "mysql://u@host/",
+            "mysql://u@/db",
+            "mysql://u@host:0/db",
+            "mysql://u@host:99999/db",
+            "mysql://u@host/db?require_ssl=true",
+            "mysql://:p@host/db",
         ] {
             assert!(DatabaseUrl::parse(text).is_err(), "{text}");
         }

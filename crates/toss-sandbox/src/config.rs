@@ -1,5 +1,7 @@
 //! Settings of a sandbox, with the defaults for what Toss leaves undocumented.
 
+use std::path::PathBuf;
+
 /// The client key of the default pair; clearly none of Toss's.
 pub const DEFAULT_CLIENT_KEY: &str = "test_ck_sandbox00000000000000000000";
 
@@ -27,12 +29,19 @@ pub struct SandboxConfig {
     /// Whether a 5xx is stored under its idempotency key and replayed like a 4xx (unmeasured).
     /// Default true, the less kind reading.
     pub replay_server_errors: bool,
+    /// Whether a cancel's `amount` in the list of transactions is negative (undocumented).
+    /// Default true.
+    pub cancel_amounts_negative: bool,
     /// Most idempotency records held; the oldest make room. Default 200 000.
     pub idempotency_records_max: usize,
     /// Most API calls remembered; the oldest make room. Default 100 000.
     pub calls_max: usize,
     /// Worker threads of a [`RunningSandbox`](crate::RunningSandbox). Default 1.
     pub workers: usize,
+    /// File in which every change is on disk before its answer leaves, and from which
+    /// [`Sandbox::open`](crate::Sandbox::open) rebuilds the books. Default none: the books live
+    /// as long as the process.
+    pub journal: Option<PathBuf>,
 }
 
 impl Default for SandboxConfig {
@@ -46,9 +55,11 @@ impl Default for SandboxConfig {
             order_mismatch_code: "FORBIDDEN_REQUEST".to_owned(),
             amount_mismatch_code: "INVALID_REQUEST".to_owned(),
             replay_server_errors: true,
+            cancel_amounts_negative: true,
             idempotency_records_max: 200_000,
             calls_max: 100_000,
             workers: 1,
+            journal: None,
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum Endpoint {
     GetByOrder,
     /// `POST /v1/payments/{paymentKey}/cancel`.
     Cancel,
+    /// `GET /v1/transactions`.
+    Transactions,
 }
 
 impl Endpoint {
@@ -27,7 +29,7 @@ impl Endpoint {
     pub fn method(self) -> &'static str {
         match self {
             Self::Confirm | Self::Cancel => "POST",
-            Self::Get | Self::GetByOrder => "GET",
+            Self::Get | Self::GetByOrder | Self::Transactions => "GET",
         }
     }
 }

@@ -36,7 +36,7 @@ pub enum InvalidUser {
 impl UserProfile {
     /// Refuses names and addresses out of range.
     pub fn check(&self) -> Result<(), InvalidUser> {
-        if !(1..=100).contains(&self.username.trim().chars().count()) {
+        if self.username.trim().is_empty() || self.username.chars().count() > 100 {
             return Err(InvalidUser::Username);
         }
         let plausible = self.email.len() <= 254

@@ -3,7 +3,8 @@
 mod buyers;
 mod guard;
 mod products;
-mod toss;
+/// Toss Payments, and what its words mean to a payment.
+pub mod toss;
 
 pub use buyers::Buyers;
 pub use guard::{BreakerSettings, GuardedGateway};

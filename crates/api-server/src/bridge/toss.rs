@@ -99,7 +99,8 @@ fn seen(answer: Answered) -> LookUp {
     }
 }
 
-fn rejected(rejection: &Rejection) -> GatewayRejection {
+/// What Toss's error means to a payment.
+pub fn rejected(rejection: &Rejection) -> GatewayRejection {
     GatewayRejection {
         kind: kind(rejection),
         code: rejection.code.as_str().to_owned(),
@@ -129,7 +130,8 @@ fn kind(rejection: &Rejection) -> RejectionKind {
     }
 }
 
-fn payment(from: &Payment) -> GatewayPayment {
+/// Toss's picture of a payment, in the domain's words.
+pub fn payment(from: &Payment) -> GatewayPayment {
     let account = from.virtual_account.as_ref();
     GatewayPayment {
         order_id: from.order_id.clone(),

@@ -27,10 +27,14 @@ impl PaymentService {
             .payments
             .due_messages(self.ports.clock.now(), limit)
             .await?;
+        // One message that cannot be noted must not keep the others from being delivered.
+        let mut outcome = Ok(due.len());
         for message in &due {
-            self.deliver_message(message).await?;
+            if let Err(error) = self.deliver_message(message).await {
+                outcome = Err(error);
+            }
         }
-        Ok(due.len())
+        outcome
     }
 
     async fn deliver_message(&self, message: &OutboxMessage) -> Result<(), StoreError> {

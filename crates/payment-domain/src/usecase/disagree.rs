@@ -6,7 +6,7 @@ use kernel::Money;
 use super::PaymentService;
 use super::settle::{Finished, finished};
 use crate::model::{
-    AttemptKey, AttemptOutcome, AttemptPurpose, GatewayPayment, GatewayStatus, Payment,
+    AttemptKey, AttemptOutcome, AttemptPurpose, Change, GatewayPayment, GatewayStatus, Payment,
     PaymentFact, Transaction, TransactionKind,
 };
 use crate::port::{Applied, CancelRequest, GatewayAnswer, RejectionKind};
@@ -54,23 +54,7 @@ impl PaymentService {
         let mut change = self.change(payment, PaymentFact::AnswerMissing)?;
         change.history.note = Some(what.to_owned());
         change.after.due_at = Some(now + self.policy.lease);
-        let money_moved = matches!(
-            truth.status,
-            GatewayStatus::Done | GatewayStatus::PartialCanceled
-        );
-        if money_moved
-            && payment.balance == Money::ZERO
-            && let Some(balance) = truth.balance.or(truth.total)
-        {
-            change.after.balance = balance;
-            change.transaction = Some(Transaction {
-                kind: TransactionKind::Approval,
-                amount_won: balance.won(),
-                transaction_key: truth.transaction_key.clone(),
-                reason: None,
-                at: truth.approved_at.unwrap_or(now),
-            });
-        }
+        book(&mut change, truth);
         self.store(change, attempt).await
     }
 
@@ -167,5 +151,26 @@ impl PaymentService {
             }
             Applied::Stale => Err(ConfirmError::Undecided),
         }
+    }
+}
+
+/// Books the money that Toss took, once, whatever the order says.
+pub(super) fn book(change: &mut Change, truth: &GatewayPayment) {
+    let moved = matches!(
+        truth.status,
+        GatewayStatus::Done | GatewayStatus::PartialCanceled
+    );
+    if moved
+        && change.after.balance == Money::ZERO
+        && let Some(balance) = truth.balance.or(truth.total)
+    {
+        change.after.balance = balance;
+        change.transaction = Some(Transaction {
+            kind: TransactionKind::Approval,
+            amount_won: balance.won(),
+            transaction_key: truth.transaction_key.clone(),
+            reason: None,
+            at: truth.approved_at.unwrap_or(change.history.at),
+        });
     }
 }

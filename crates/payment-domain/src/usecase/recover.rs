@@ -4,6 +4,7 @@ use kernel::{Money, OrderId, StoreError};
 
 use super::PaymentService;
 use super::confirm::request;
+use super::disagree::book;
 use super::orphan::orphan_look;
 use crate::model::{
     Attempt, AttemptChange, AttemptPurpose, Change, GatewayPayment, Payment, PaymentFact,
@@ -214,7 +215,15 @@ impl PaymentService {
         let Some(payment_key) = payment.payment_key.clone() else {
             return self.settle_undecided(payment, None, "no payment key").await;
         };
-        let (payment, number) = self.attempt_for(payment, AttemptPurpose::Confirm).await?;
+        // Toss has just told the truth, so there is no reason to give up on it: what is sent now is
+        // looked at once more, and Toss's own time limit ends this.
+        let payment = Payment {
+            looks: payment
+                .looks
+                .min(self.policy.recovery_limit.saturating_sub(1)),
+            ..payment.clone()
+        };
+        let (payment, number) = self.attempt_for(&payment, AttemptPurpose::Confirm).await?;
         match self.hold_stock(&payment).await? {
             HoldReply::Held => {}
             HoldReply::Short(product_id) => {
@@ -273,6 +282,7 @@ impl PaymentService {
             Verdict::Disagreement(what) => {
                 let mut change = self.change(payment, PaymentFact::Quarantined)?;
                 change.history.note = Some(what);
+                book(&mut change, &truth);
                 self.store_settled(change, None).await
             }
             Verdict::DepositAwaited

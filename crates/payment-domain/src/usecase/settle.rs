@@ -156,11 +156,16 @@ impl PaymentService {
             Verdict::OtherOrder if rejection.is_some() => {
                 self.settle_key_refused(payment, attempt).await
             }
-            Verdict::OtherOrder => {
-                // Toss approved under this key, and shows another order: money moved wrongly.
+            // Toss approved under this key, and shows another order: money moved wrongly.
+            Verdict::OtherOrder if is_ours(payment, truth) => {
                 let what = format!("Toss approved order {}", truth.order_id);
                 self.settle_disagreement(payment, Some(attempt), truth, &what)
                     .await
+            }
+            // Not the payment that we asked for: another order's money is left alone.
+            Verdict::OtherOrder => {
+                let why = format!("Toss answered for order {}", truth.order_id);
+                self.settle_undecided(payment, Some(attempt), &why).await
             }
             Verdict::Approvable => match rejection {
                 Some(rejection) if rejection.kind == RejectionKind::Inconsistent => {
@@ -236,6 +241,7 @@ impl PaymentService {
             code,
             message,
         });
+        change.after.due_at = orphan_look(payment, self.ports.clock.now(), &self.policy);
         change.stock = Some(StockInstruction::Release);
         if payment.balance.won() > 0 {
             // A disagreement was recorded as money in, and Toss shows that it went back since.
@@ -431,6 +437,12 @@ fn told(payment: Payment) -> Result<ConfirmOutcome, ConfirmError> {
         | PaymentStatus::Canceled
         | PaymentStatus::Quarantined => Err(ConfirmError::NotPayable(payment.status)),
     }
+}
+
+/// Whether this is the payment that the confirm named.
+fn is_ours(payment: &Payment, truth: &GatewayPayment) -> bool {
+    let key = payment.payment_key.as_ref();
+    key.is_some_and(|key| key.as_str() == truth.payment_key)
 }
 
 /// READY again: no key, no looks, the old expiry, and the stock free.

@@ -41,10 +41,14 @@ pub(crate) enum Mishap {
     WrongAmount,
     /// The same, and the answer is lost.
     WrongAmountUnheard,
+    /// The buyer chose a virtual account, and deposits before the third look at it.
+    DepositLater,
+    /// The buyer chose a virtual account, and never deposits.
+    DepositNever,
 }
 
 impl Mishap {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::None,
         Self::AnswerLost,
         Self::NeverArrived,
@@ -57,6 +61,8 @@ impl Mishap {
         Self::AnswerLostAndLate,
         Self::WrongAmount,
         Self::WrongAmountUnheard,
+        Self::DepositLater,
+        Self::DepositNever,
     ];
 
     /// Whether money may end elsewhere than with the order.
@@ -71,6 +77,8 @@ struct Vault {
     answers: BTreeMap<String, GatewayAnswer>,
     mishaps: VecDeque<Mishap>,
     blind_looks: u32,
+    /// Looks at a virtual account, and whether its deposit comes.
+    deposit: (u32, bool),
     approvals: u32,
     requests: Vec<String>,
 }
@@ -153,6 +161,11 @@ impl Vault {
             Mishap::WrongAmount | Mishap::WrongAmountUnheard => {
                 payment.total = Some(won(request.amount.won() - 1));
             }
+            Mishap::DepositLater | Mishap::DepositNever => {
+                payment.status = GatewayStatus::WaitingForDeposit;
+                self.deposit = (0, mishap == Mishap::DepositLater);
+                return done(payment.clone());
+            }
             _ => {}
         }
         self.approvals += 1;
@@ -162,6 +175,29 @@ impl Vault {
             return rejected(RejectionKind::Unclear, "UNKNOWN_PAYMENT_ERROR");
         }
         done(payment.clone())
+    }
+
+    /// What a look-up shows of the payment under this key.
+    fn show(&mut self, key: &str) -> LookUp {
+        if self.is_blind() {
+            return LookUp::Absent;
+        }
+        let Some(payment) = self.payments.get_mut(key) else {
+            return LookUp::Absent;
+        };
+        if payment.status == GatewayStatus::WaitingForDeposit {
+            self.deposit.0 += 1;
+            match self.deposit {
+                (1..=2, _) => {}
+                (_, true) => {
+                    self.approvals += 1;
+                    payment.status = GatewayStatus::Done;
+                    payment.balance = payment.total;
+                }
+                (_, false) => payment.deposit_lapsed = true,
+            }
+        }
+        found(payment.clone())
     }
 
     /// Whether this look-up still shows nothing.
@@ -200,6 +236,8 @@ impl PaymentGateway for Bank {
             | Mishap::UnclearAndOpen
             | Mishap::UnclearTwice
             | Mishap::Declined
+            | Mishap::DepositLater
+            | Mishap::DepositNever
             | Mishap::WrongAmount => vault.confirm(request, mishap),
         }
     }
@@ -225,21 +263,16 @@ impl PaymentGateway for Bank {
     }
 
     async fn look_up(&self, payment_key: &PaymentKey) -> LookUp {
-        let mut vault = self.vault();
-        if vault.is_blind() {
-            return LookUp::Absent;
-        }
-        let payment = vault.payments.get(payment_key.as_str());
-        payment.map_or(LookUp::Absent, |payment| found(payment.clone()))
+        self.vault().show(payment_key.as_str())
     }
 
     async fn look_up_order(&self, order_id: &OrderId) -> LookUp {
         let mut vault = self.vault();
-        if vault.is_blind() {
-            return LookUp::Absent;
+        let of_order = |payment: &&GatewayPayment| payment.order_id == order_id.as_str();
+        let payment = vault.payments.values().find(of_order);
+        match payment.map(|payment| payment.payment_key.clone()) {
+            Some(key) => vault.show(&key),
+            None => LookUp::Absent,
         }
-        let mut of_order = vault.payments.values();
-        let payment = of_order.find(|payment| payment.order_id == order_id.as_str());
-        payment.map_or(LookUp::Absent, |payment| found(payment.clone()))
     }
 }

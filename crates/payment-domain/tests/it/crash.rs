@@ -19,9 +19,10 @@ const CALLS_MAX: u32 = 40;
 
 /// How a payment must end when its buyer repeats the confirm until it is answered.
 fn assert_end(mishap: Mishap, status: PaymentStatus, when: &str) {
-    use PaymentStatus::{Done, Failed, Quarantined};
+    use PaymentStatus::{Done, Expired, Failed, Quarantined};
     let expected: &[_] = match mishap {
         Mishap::Declined => &[Failed],
+        Mishap::DepositNever => &[Expired, Failed],
         Mishap::WrongAmount | Mishap::WrongAmountUnheard => &[Quarantined, Failed],
         _ => &[Done],
     };
@@ -242,4 +243,17 @@ async fn a_payment_that_stays_unheard_through_a_long_outage_is_decided_soon_afte
     world.assert_settled("after the outage").await;
     assert_eq!(world.payment().await.status, PaymentStatus::Done);
     assert_eq!(world.bank.requests(), ["order-000001:1"]);
+}
+
+#[tokio::test]
+async fn a_payment_that_was_not_sent_before_a_long_outage_is_paid_after_it() {
+    let world = World::with_order(Mishap::AnswerLost).await;
+    let died = confirm(&world.server(Fuse::at(3, Fault::CrashBefore)));
+    assert!(died.is_none() && world.bank.approvals() == 0);
+    for _ in 0..50 {
+        recover_once(&world, Fuse::at(2, Fault::CrashBefore));
+    }
+    world.heal().await;
+    world.assert_settled("after the outage").await;
+    assert_eq!(world.payment().await.status, PaymentStatus::Done);
 }

@@ -188,3 +188,30 @@ async fn an_order_whose_money_is_still_on_the_books_is_never_payable_again() {
     );
     assert_eq!(shop.movements().await, [210_000, -210_000]);
 }
+
+#[tokio::test]
+async fn an_answer_about_another_payment_cancels_nobody_s_money() {
+    let shop = Shop::with_order().await;
+    let mut other = shop.approved().await;
+    other.order_id = "order-999999".into();
+    other.payment_key = "tgen_somebody_else".into();
+    shop.gateway.on_confirm(done(other));
+    assert!(shop.confirm(KEY).await.is_err());
+    assert_eq!(shop.status().await, PaymentStatus::Unknown);
+    assert!(shop.movements().await.is_empty());
+
+    let (open, truth) = (
+        shop.shown(GatewayStatus::InProgress).await,
+        shop.approved().await,
+    );
+    shop.gateway.on_look(found(open));
+    shop.gateway.on_confirm(done(truth));
+    shop.look().await;
+    assert_eq!(shop.status().await, PaymentStatus::Done);
+    let expected = [
+        "confirm order-000001:1",
+        "look tgen_key",
+        "confirm order-000001:2",
+    ];
+    assert_eq!(shop.gateway.calls(), expected);
+}

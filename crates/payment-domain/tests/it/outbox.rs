@@ -69,11 +69,14 @@ async fn a_release_that_failed_comes_later() {
 #[tokio::test]
 async fn a_late_release_spares_the_hold_of_a_later_confirm() {
     let shop = refused_key_with_a_late_release().await;
+    // The release's second try is due before the sale, so it is delivered first.
+    shop.clock.advance(Duration::from_mins(1));
     let truth = shop.approved().await;
     shop.gateway.on_confirm(done(truth));
     shop.confirm(KEY).await.unwrap();
-    shop.clock.advance(Duration::from_mins(1));
-    assert_eq!(shop.service.deliver_due(10).await.unwrap(), 2);
+    assert_eq!(shop.service.deliver_due(1).await.unwrap(), 1);
+    assert_eq!(shop.shelf.held(), [3, 2]);
+    assert_eq!(shop.service.deliver_due(10).await.unwrap(), 1);
     assert_eq!(
         (shop.shelf.stock(), shop.shelf.sold()),
         (vec![7, 8], vec![3, 2])
@@ -99,4 +102,28 @@ async fn a_batch_is_bounded() {
     shop.clock.advance(Duration::from_secs(1));
     assert_eq!(shop.service.deliver_due(0).await.unwrap(), 0);
     assert_eq!(shop.messages().await, 1);
+}
+
+#[tokio::test]
+async fn one_message_that_cannot_be_noted_does_not_stop_the_others() {
+    let shop = Shop::with_order().await;
+    for id in ["order-000001", "order-000002"] {
+        if id == "order-000002" {
+            shop.service.check_out(crate::shop::order()).await.unwrap();
+        }
+        let payment = shop.payments.find(&order_id(id)).await.unwrap().unwrap();
+        let mut truth = shop.approved().await;
+        truth.order_id = id.into();
+        shop.gateway.on_confirm(done(truth));
+        let key = payment_domain::testing::payment_key(KEY);
+        shop.service.confirm(payment, key).await.unwrap();
+    }
+    let world = crate::world::World::over(&shop);
+    // Read the messages, sell the first, and fail to note it.
+    let server = world.server(crate::faults::Fuse::at(2, crate::faults::Fault::FailBefore));
+    assert!(server.deliver_due(10).await.is_err());
+    assert_eq!(shop.shelf.sold(), [6, 4]);
+    assert_eq!(shop.messages().await, 1);
+    assert_eq!(shop.service.deliver_due(10).await.unwrap(), 1);
+    assert_eq!((shop.shelf.sold(), shop.messages().await), (vec![6, 4], 0));
 }

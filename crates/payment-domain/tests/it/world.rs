@@ -149,6 +149,9 @@ impl World {
         let mut status = None;
         for (fence, entry) in (1..).map(Fence::from_stored).zip(&history) {
             assert_eq!((entry.from, entry.fence), (status, fence), "{when}");
+            if let Some(from) = entry.from {
+                assert_eq!(entry.fact.apply(from), Ok(entry.to), "{when}");
+            }
             status = Some(entry.to);
         }
         assert_eq!(status, Some(payment.status), "{when}");

@@ -34,11 +34,23 @@ impl AttemptEnd {
     }
 
     fn decode(self) -> Result<Option<AttemptResult>, Fault> {
-        let Some(outcome) = self.outcome else { return Ok(None) };
+        let Some(outcome) = self.outcome else {
+            return Ok(None);
+        };
         let outcome = AttemptOutcome::parse(&outcome)
             .ok_or_else(|| Fault::corrupt(format!("an attempt is {outcome}")))?;
-        let Self { code, message, trace_id, .. } = self;
-        Ok(Some(AttemptResult { outcome, code, message, trace_id }))
+        let Self {
+            code,
+            message,
+            trace_id,
+            ..
+        } = self;
+        Ok(Some(AttemptResult {
+            outcome,
+            code,
+            message,
+            trace_id,
+        }))
     }
 }
 
@@ -187,7 +199,10 @@ impl OutboxRow {
             .ok_or_else(|| Fault::corrupt(format!("an instruction is {}", self.instruction)))?;
         let order_id = OrderId::try_from(self.order_id)?;
         Ok(OutboxMessage {
-            key: OutboxKey { order_id, fence: Fence::from_stored(self.fence) },
+            key: OutboxKey {
+                order_id,
+                fence: Fence::from_stored(self.fence),
+            },
             instruction,
             due_at: from_micros(self.due_at),
             failures: count(self.failures)?,

@@ -53,9 +53,14 @@ impl PaymentRepository for Payments {
         with_conn!(&self.database, "find a checkout", |connection| {
             let query = checkout_idempotency::table
                 .find((user_id.get(), key.as_str()))
-                .select((checkout_idempotency::order_id, checkout_idempotency::fingerprint));
+                .select((
+                    checkout_idempotency::order_id,
+                    checkout_idempotency::fingerprint,
+                ));
             let row: Option<(String, String)> = query.first(connection).await.optional()?;
-            let Some((order_id, fingerprint)) = row else { return Ok(None) };
+            let Some((order_id, fingerprint)) = row else {
+                return Ok(None);
+            };
             Ok(Some((OrderId::try_from(order_id)?, fingerprint)))
         })
     }
@@ -63,8 +68,12 @@ impl PaymentRepository for Payments {
     async fn find(&self, order_id: &OrderId) -> Result<Option<Payment>, StoreError> {
         // Two queries without a transaction: lines are stored with their payment and never change.
         with_conn!(&self.database, "find a payment", |connection| {
-            let query = payment_event::table.find(order_id.as_str()).select(PaymentRow::as_select());
-            let Some(row) = query.first(connection).await.optional()? else { return Ok(None) };
+            let query = payment_event::table
+                .find(order_id.as_str())
+                .select(PaymentRow::as_select());
+            let Some(row) = query.first(connection).await.optional()? else {
+                return Ok(None);
+            };
             let lines = payment_order::table
                 .filter(payment_order::order_id.eq(order_id.as_str()))
                 .order(payment_order::line_no)
@@ -85,7 +94,10 @@ impl PaymentRepository for Payments {
                 .limit(i64::from(limit))
                 .select(payment_event::order_id);
             let ids: Vec<String> = query.load(connection).await?;
-            Ok(ids.into_iter().map(OrderId::try_from).collect::<Result<_, _>>()?)
+            Ok(ids
+                .into_iter()
+                .map(OrderId::try_from)
+                .collect::<Result<_, _>>()?)
         })
     }
 
@@ -95,7 +107,12 @@ impl PaymentRepository for Payments {
                 .filter(payment_attempt::order_id.eq(order_id.as_str()))
                 .order(payment_attempt::attempt_no)
                 .select(AttemptRow::as_select());
-            query.load(connection).await?.into_iter().map(AttemptRow::decode).collect()
+            query
+                .load(connection)
+                .await?
+                .into_iter()
+                .map(AttemptRow::decode)
+                .collect()
         })
     }
 
@@ -105,28 +122,55 @@ impl PaymentRepository for Payments {
                 .filter(payment_history::order_id.eq(order_id.as_str()))
                 .order(payment_history::fence)
                 .select(HistoryRow::as_select());
-            query.load(connection).await?.into_iter().map(HistoryRow::decode).collect()
+            query
+                .load(connection)
+                .await?
+                .into_iter()
+                .map(HistoryRow::decode)
+                .collect()
         })
     }
 
     async fn transactions(&self, order_id: &OrderId) -> Result<Vec<Transaction>, StoreError> {
-        with_conn!(&self.database, "read a payment's transactions", |connection| {
-            let query = payment_transaction::table
-                .filter(payment_transaction::order_id.eq(order_id.as_str()))
-                .order(payment_transaction::fence)
-                .select(TransactionRow::as_select());
-            query.load(connection).await?.into_iter().map(TransactionRow::decode).collect()
-        })
+        with_conn!(
+            &self.database,
+            "read a payment's transactions",
+            |connection| {
+                let query = payment_transaction::table
+                    .filter(payment_transaction::order_id.eq(order_id.as_str()))
+                    .order(payment_transaction::fence)
+                    .select(TransactionRow::as_select());
+                query
+                    .load(connection)
+                    .await?
+                    .into_iter()
+                    .map(TransactionRow::decode)
+                    .collect()
+            }
+        )
     }
 
-    async fn due_messages(&self, now: Timestamp, limit: u32) -> Result<Vec<OutboxMessage>, StoreError> {
+    async fn due_messages(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OutboxMessage>, StoreError> {
         with_conn!(&self.database, "list due messages", |connection| {
             let query = payment_outbox::table
                 .filter(payment_outbox::due_at.le(micros(now)))
-                .order((payment_outbox::due_at, payment_outbox::order_id, payment_outbox::fence))
+                .order((
+                    payment_outbox::due_at,
+                    payment_outbox::order_id,
+                    payment_outbox::fence,
+                ))
                 .limit(i64::from(limit))
                 .select(OutboxRow::as_select());
-            query.load(connection).await?.into_iter().map(OutboxRow::decode).collect()
+            query
+                .load(connection)
+                .await?
+                .into_iter()
+                .map(OutboxRow::decode)
+                .collect()
         })
     }
 
@@ -136,7 +180,12 @@ impl PaymentRepository for Payments {
                 .filter(payment_outbox::order_id.eq(order_id.as_str()))
                 .order(payment_outbox::fence)
                 .select(OutboxRow::as_select());
-            query.load(connection).await?.into_iter().map(OutboxRow::decode).collect()
+            query
+                .load(connection)
+                .await?
+                .into_iter()
+                .map(OutboxRow::decode)
+                .collect()
         })
     }
 

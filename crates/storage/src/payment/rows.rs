@@ -1,7 +1,9 @@
 //! The payment's own rows, `payment_event` and `payment_order`, and back.
 
 use diesel::prelude::*;
-use kernel::{Fence, Money, OrderId, PaymentKey, ProductId, Quantity, Timestamp, UserId, from_micros, micros};
+use kernel::{
+    Fence, Money, OrderId, PaymentKey, ProductId, Quantity, Timestamp, UserId, from_micros, micros,
+};
 use payment_domain::model::{
     Buyer, Failure, FailureKind, GatewaySecret, Payment, PaymentLine, PaymentStatus, VirtualAccount,
 };
@@ -83,7 +85,11 @@ struct StoredAccount {
 
 impl PaymentState {
     pub(super) fn encode(payment: &Payment) -> Result<Self, Fault> {
-        let account = payment.virtual_account.as_ref().map(encode_account).transpose()?;
+        let account = payment
+            .virtual_account
+            .as_ref()
+            .map(encode_account)
+            .transpose()?;
         let failure = payment.failure.as_ref();
         let (failure_kind, failure_product_id) = match failure.map(|failure| failure.kind) {
             None => (None, None),
@@ -98,12 +104,18 @@ impl PaymentState {
             attempts: payment.attempts.into(),
             looks: payment.looks.into(),
             absences: payment.absences.into(),
-            payment_key: payment.payment_key.as_ref().map(|key| key.as_str().to_owned()),
+            payment_key: payment
+                .payment_key
+                .as_ref()
+                .map(|key| key.as_str().to_owned()),
             method: payment.method.clone(),
             receipt_url: payment.receipt_url.clone(),
             approved_at: payment.approved_at.map(micros),
             virtual_account: account,
-            gateway_secret: payment.gateway_secret.as_ref().map(|secret| secret.expose().to_owned()),
+            gateway_secret: payment
+                .gateway_secret
+                .as_ref()
+                .map(|secret| secret.expose().to_owned()),
             failure_kind,
             failure_product_id,
             failure_code: failure.map(|failure| failure.code.clone()),
@@ -113,7 +125,9 @@ impl PaymentState {
     }
 
     fn failure(&mut self) -> Result<Option<Failure>, Fault> {
-        let Some(kind) = self.failure_kind.take() else { return Ok(None) };
+        let Some(kind) = self.failure_kind.take() else {
+            return Ok(None);
+        };
         let kind = match (kind.as_str(), self.failure_product_id) {
             (DECLINED, _) => FailureKind::Declined,
             (STOCK_SHORT, Some(id)) => FailureKind::StockShort(ProductId::new(id)?),
@@ -138,11 +152,17 @@ impl PaymentRow {
             created_at: micros(payment.created_at),
             expires_at: micros(payment.expires_at),
         };
-        Ok(Self { identity, state: PaymentState::encode(payment)? })
+        Ok(Self {
+            identity,
+            state: PaymentState::encode(payment)?,
+        })
     }
 
     pub(super) fn decode(self, lines: Vec<LineRow>) -> Result<Payment, Fault> {
-        let Self { identity, mut state } = self;
+        let Self {
+            identity,
+            mut state,
+        } = self;
         let failure = state.failure()?;
         Ok(Payment {
             order_id: OrderId::try_from(identity.order_id)?,
@@ -151,7 +171,10 @@ impl PaymentRow {
                 user_id: UserId::new(identity.user_id)?,
                 customer_key: identity.customer_key,
             },
-            lines: lines.into_iter().map(LineRow::decode).collect::<Result<_, _>>()?,
+            lines: lines
+                .into_iter()
+                .map(LineRow::decode)
+                .collect::<Result<_, _>>()?,
             total: Money::from_won(identity.total_amount)?,
             balance: Money::from_won(state.balance_amount)?,
             status: status(&state.status)?,
@@ -164,7 +187,11 @@ impl PaymentRow {
             method: state.method,
             receipt_url: state.receipt_url,
             approved_at: moment(state.approved_at),
-            virtual_account: state.virtual_account.as_deref().map(decode_account).transpose()?,
+            virtual_account: state
+                .virtual_account
+                .as_deref()
+                .map(decode_account)
+                .transpose()?,
             gateway_secret: state.gateway_secret.map(GatewaySecret::new),
             failure,
             created_at: from_micros(identity.created_at),

@@ -22,7 +22,12 @@ pub(super) async fn insert(
     key: Option<&CheckoutKey>,
 ) -> Result<Inserted, StoreError> {
     with_tx!(database, "store a payment", |connection| {
-        if let Some(CheckoutKey { user_id, key, fingerprint }) = key {
+        if let Some(CheckoutKey {
+            user_id,
+            key,
+            fingerprint,
+        }) = key
+        {
             let inserted = diesel::insert_into(checkout_idempotency::table)
                 .values((
                     checkout_idempotency::user_id.eq(user_id.get()),
@@ -38,23 +43,39 @@ pub(super) async fn insert(
                 Err(error) if is_taken(&error) => {
                     let owner = checkout_idempotency::table
                         .find((user_id.get(), key.as_str()))
-                        .select((checkout_idempotency::order_id, checkout_idempotency::fingerprint));
-                    let owner: Option<(String, String)> = owner.first(connection).await.optional()?;
+                        .select((
+                            checkout_idempotency::order_id,
+                            checkout_idempotency::fingerprint,
+                        ));
+                    let owner: Option<(String, String)> =
+                        owner.first(connection).await.optional()?;
                     // Gone again: somebody tidied up in between.
                     let (order_id, fingerprint) = owner.ok_or(Fault::Conflict(error.into()))?;
                     let order_id = OrderId::try_from(order_id)?;
-                    return Ok(End::RollBack(Inserted::KeyTaken { order_id, fingerprint }));
+                    return Ok(End::RollBack(Inserted::KeyTaken {
+                        order_id,
+                        fingerprint,
+                    }));
                 }
                 Err(error) => return Err(error.into()),
             }
         }
         let event = PaymentRow::encode(payment)?;
-        diesel::insert_into(payment_event::table).values(event).execute(connection).await?;
+        diesel::insert_into(payment_event::table)
+            .values(event)
+            .execute(connection)
+            .await?;
         for line in LineRow::encode_all(payment) {
-            diesel::insert_into(payment_order::table).values(line).execute(connection).await?;
+            diesel::insert_into(payment_order::table)
+                .values(line)
+                .execute(connection)
+                .await?;
         }
         let entry = HistoryRow::encode(&payment.order_id, &payment.checked_out_entry());
-        diesel::insert_into(payment_history::table).values(entry).execute(connection).await?;
+        diesel::insert_into(payment_history::table)
+            .values(entry)
+            .execute(connection)
+            .await?;
         Ok(End::Commit(Inserted::Stored))
     })
 }
@@ -68,32 +89,51 @@ pub(super) async fn apply(database: &Database, change: &Change) -> Result<Applie
             .filter(payment_event::status.eq(change.expected_status.as_str()))
             .filter(payment_event::fence.eq(change.expected_fence.get()));
         let state = PaymentState::encode(&change.after)?;
-        if diesel::update(expected).set(state).execute(connection).await? == 0 {
+        if diesel::update(expected)
+            .set(state)
+            .execute(connection)
+            .await?
+            == 0
+        {
             return Ok(End::RollBack(Applied::Stale));
         }
         let entry = HistoryRow::encode(id, &change.history);
-        diesel::insert_into(payment_history::table).values(entry).execute(connection).await?;
+        diesel::insert_into(payment_history::table)
+            .values(entry)
+            .execute(connection)
+            .await?;
         match &change.attempt {
             None => {}
             Some(AttemptChange::Start(attempt)) => {
                 let row = AttemptRow::encode(id, attempt);
-                diesel::insert_into(payment_attempt::table).values(row).execute(connection).await?;
+                diesel::insert_into(payment_attempt::table)
+                    .values(row)
+                    .execute(connection)
+                    .await?;
             }
             Some(AttemptChange::Finish { number, result }) => {
                 let end = AttemptEnd::encode(Some(result), Some(micros(change.history.at)));
                 let attempt = payment_attempt::table.find((id.as_str(), i64::from(*number)));
                 if diesel::update(attempt).set(end).execute(connection).await? == 0 {
-                    return Err(Fault::corrupt(format!("order {id} has no attempt {number}")));
+                    return Err(Fault::corrupt(format!(
+                        "order {id} has no attempt {number}"
+                    )));
                 }
             }
         }
         if let Some(transaction) = &change.transaction {
             let row = TransactionRow::encode(change, transaction);
-            diesel::insert_into(payment_transaction::table).values(row).execute(connection).await?;
+            diesel::insert_into(payment_transaction::table)
+                .values(row)
+                .execute(connection)
+                .await?;
         }
         if let Some(instruction) = change.stock {
             let row = OutboxRow::encode(change, instruction);
-            diesel::insert_into(payment_outbox::table).values(row).execute(connection).await?;
+            diesel::insert_into(payment_outbox::table)
+                .values(row)
+                .execute(connection)
+                .await?;
         }
         Ok(End::Commit(Applied::Yes))
     })

@@ -29,7 +29,10 @@ pub(super) async fn list(
     })
 }
 
-pub(super) async fn find(database: &Database, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
+pub(super) async fn find(
+    database: &Database,
+    ids: &[ProductId],
+) -> Result<Vec<Product>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -64,26 +67,46 @@ pub(super) async fn insert(
 ) -> Result<Product, StoreError> {
     let at = micros(now);
     let id = with_tx!(database, "store a product", |connection| {
-        let last = product_sequence::table.find(SEQUENCE).select(product_sequence::last_id);
+        let last = product_sequence::table
+            .find(SEQUENCE)
+            .select(product_sequence::last_id);
         let last: i64 = Locked(last).get_result(connection).await?;
         // Somebody may have put a product in by hand.
         let highest = product::table.select(diesel::dsl::max(product::product_id));
         let highest: Option<i64> = highest.first(connection).await?;
         let id = ProductId::new(last.max(highest.unwrap_or(0)).saturating_add(1))?;
-        diesel::insert_into(product::table).values(row(id.get(), new, at)).execute(connection).await?;
+        diesel::insert_into(product::table)
+            .values(row(id.get(), new, at))
+            .execute(connection)
+            .await?;
         diesel::update(product_sequence::table.find(SEQUENCE))
             .set(product_sequence::last_id.eq(id.get()))
             .execute(connection)
             .await?;
         Ok(End::Commit(id))
     })?;
-    let NewProduct { name, description, price, stock, seller_id } = new.clone();
-    Ok(Product { id, name, description, price, stock, seller_id })
+    let NewProduct {
+        name,
+        description,
+        price,
+        stock,
+        seller_id,
+    } = new.clone();
+    Ok(Product {
+        id,
+        name,
+        description,
+        price,
+        stock,
+        seller_id,
+    })
 }
 
 pub(super) async fn has_ever_had_one(database: &Database) -> Result<bool, StoreError> {
     with_conn!(database, "look for products", |connection| {
-        let last = product_sequence::table.find(SEQUENCE).select(product_sequence::last_id);
+        let last = product_sequence::table
+            .find(SEQUENCE)
+            .select(product_sequence::last_id);
         let last: i64 = last.first(connection).await?;
         Ok(last > 0)
     })
@@ -96,7 +119,9 @@ pub(super) async fn insert_first(
 ) -> Result<bool, StoreError> {
     let at = micros(now);
     with_tx!(database, "store the first products", |connection| {
-        let last = product_sequence::table.find(SEQUENCE).select(product_sequence::last_id);
+        let last = product_sequence::table
+            .find(SEQUENCE)
+            .select(product_sequence::last_id);
         let last: i64 = Locked(last).get_result(connection).await?;
         if last > 0 {
             return Ok(End::RollBack(false));
@@ -104,7 +129,10 @@ pub(super) async fn insert_first(
         let mut id = 0;
         for new in new {
             id += 1;
-            diesel::insert_into(product::table).values(row(id, new, at)).execute(connection).await?;
+            diesel::insert_into(product::table)
+                .values(row(id, new, at))
+                .execute(connection)
+                .await?;
         }
         diesel::update(product_sequence::table.find(SEQUENCE))
             .set(product_sequence::last_id.eq(id))
@@ -127,8 +155,13 @@ pub(super) async fn update(
         updated_at: micros(now),
     };
     with_tx!(database, "change a product", |connection| {
-        diesel::update(product::table.find(id.get())).set(change()).execute(connection).await?;
-        let query = product::table.find(id.get()).select(ProductRow::as_select());
+        diesel::update(product::table.find(id.get()))
+            .set(change())
+            .execute(connection)
+            .await?;
+        let query = product::table
+            .find(id.get())
+            .select(ProductRow::as_select());
         let row = query.first(connection).await.optional()?;
         Ok(End::Commit(row.map(ProductRow::decode).transpose()?))
     })
@@ -141,7 +174,10 @@ pub(super) async fn adjust(
 ) -> Result<AdjustOutcome, StoreError> {
     let (id, delta, at) = (adjustment.product_id.get(), adjustment.delta, micros(now));
     // The stocks that stay in range, saturating: the database never adds up an overflow.
-    let (least, most) = (0_i64.saturating_sub(delta), Stock::MAX.saturating_sub(delta));
+    let (least, most) = (
+        0_i64.saturating_sub(delta),
+        Stock::MAX.saturating_sub(delta),
+    );
     with_tx!(database, "adjust a stock", |connection| {
         let fitting = product::table
             .find(id)
@@ -155,7 +191,9 @@ pub(super) async fn adjust(
             ))
             .execute(connection)
             .await?;
-        let query = product::table.find(id).select((ProductRow::as_select(), product::adjustments));
+        let query = product::table
+            .find(id)
+            .select((ProductRow::as_select(), product::adjustments));
         let row: Option<(ProductRow, i64)> = query.first(connection).await.optional()?;
         let Some((row, number)) = row else {
             return Ok(End::RollBack(AdjustOutcome::UnknownProduct));

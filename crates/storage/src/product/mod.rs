@@ -65,7 +65,11 @@ impl ProductRepository for Products {
         catalog::update(&self.database, id, patch, now).await
     }
 
-    async fn adjust(&self, adjustment: &Adjustment, now: Timestamp) -> Result<AdjustOutcome, StoreError> {
+    async fn adjust(
+        &self,
+        adjustment: &Adjustment,
+        now: Timestamp,
+    ) -> Result<AdjustOutcome, StoreError> {
         catalog::adjust(&self.database, adjustment, now).await
     }
 
@@ -73,7 +77,12 @@ impl ProductRepository for Products {
         reservation::hold(&self.database, hold, now).await
     }
 
-    async fn release(&self, order_id: &OrderId, fence: Fence, now: Timestamp) -> Result<(), StoreError> {
+    async fn release(
+        &self,
+        order_id: &OrderId,
+        fence: Fence,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         reservation::release(&self.database, order_id, fence, now).await
     }
 

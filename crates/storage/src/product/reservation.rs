@@ -16,7 +16,9 @@ use crate::transaction::{End, Locked};
 /// An order's reservation, locked until the transaction ends: `Option<(state, fence)>`.
 macro_rules! locked_reservation {
     ($connection:ident, $order_id:ident) => {{
-        let query = stock_reservation::table.find($order_id.as_str()).select(ReservationRow::as_select());
+        let query = stock_reservation::table
+            .find($order_id.as_str())
+            .select(ReservationRow::as_select());
         let row: Option<ReservationRow> = Locked(query).get_result($connection).await.optional()?;
         row.map(ReservationRow::decode).transpose()?
     }};
@@ -55,7 +57,9 @@ pub(super) async fn find(
     order_id: &OrderId,
 ) -> Result<Option<Reservation>, StoreError> {
     with_conn!(database, "read a reservation", |connection| {
-        let query = stock_reservation::table.find(order_id.as_str()).select(ReservationRow::as_select());
+        let query = stock_reservation::table
+            .find(order_id.as_str())
+            .select(ReservationRow::as_select());
         let row: Option<ReservationRow> = query.first(connection).await.optional()?;
         let Some((state, fence)) = row.map(ReservationRow::decode).transpose()? else {
             return Ok(None);
@@ -65,7 +69,12 @@ pub(super) async fn find(
             .order(stock_reservation_line::product_id)
             .select(LineRow::as_select());
         let lines = LineRow::decode_all(lines.load(connection).await?)?;
-        Ok(Some(Reservation { order_id: order_id.clone(), fence, state, lines }))
+        Ok(Some(Reservation {
+            order_id: order_id.clone(),
+            fence,
+            state,
+            lines,
+        }))
     })
 }
 
@@ -76,7 +85,9 @@ pub(super) async fn hold(
     hold: &Hold,
     now: Timestamp,
 ) -> Result<HoldOutcome, StoreError> {
-    let Hold { order_id, fence, .. } = hold;
+    let Hold {
+        order_id, fence, ..
+    } = hold;
     let mut lines = hold.lines.clone();
     lines.sort_by_key(|line| line.product_id);
     let at = micros(now);
@@ -96,7 +107,14 @@ pub(super) async fn hold(
             }
             HoldDecision::TakeStock => {}
         }
-        store_reservation!(connection, order_id, stored.is_some(), ReservationState::Held, fence, at);
+        store_reservation!(
+            connection,
+            order_id,
+            stored.is_some(),
+            ReservationState::Held,
+            fence,
+            at
+        );
         if stored.is_some() {
             let former = stock_reservation_line::table
                 .filter(stock_reservation_line::order_id.eq(order_id.as_str()));
@@ -108,13 +126,19 @@ pub(super) async fn hold(
                 product_id: line.product_id.get(),
                 quantity: line.quantity.into(),
             };
-            diesel::insert_into(stock_reservation_line::table).values(row).execute(connection).await?;
+            diesel::insert_into(stock_reservation_line::table)
+                .values(row)
+                .execute(connection)
+                .await?;
         }
         for line in &lines {
             let (id, pieces) = (line.product_id.get(), i64::from(line.quantity));
             let enough = product::table.find(id).filter(product::stock.ge(pieces));
             let taken = diesel::update(enough)
-                .set((product::stock.eq(product::stock - pieces), product::updated_at.eq(at)))
+                .set((
+                    product::stock.eq(product::stock - pieces),
+                    product::updated_at.eq(at),
+                ))
                 .execute(connection)
                 .await?;
             if taken == 0 {
@@ -143,7 +167,14 @@ pub(super) async fn release(
         if decision == ReleaseDecision::Ignore {
             return Ok(End::RollBack(()));
         }
-        store_reservation!(connection, order_id, stored.is_some(), ReservationState::Released, fence, at);
+        store_reservation!(
+            connection,
+            order_id,
+            stored.is_some(),
+            ReservationState::Released,
+            fence,
+            at
+        );
         if decision == ReleaseDecision::ReturnStock {
             let lines = stock_reservation_line::table
                 .filter(stock_reservation_line::order_id.eq(order_id.as_str()))
@@ -151,9 +182,14 @@ pub(super) async fn release(
                 .select(LineRow::as_select());
             for line in LineRow::decode_all(lines.load(connection).await?)? {
                 let (id, pieces) = (line.product_id.get(), i64::from(line.quantity));
-                let fitting = product::table.find(id).filter(product::stock.le(Stock::MAX - pieces));
+                let fitting = product::table
+                    .find(id)
+                    .filter(product::stock.le(Stock::MAX - pieces));
                 let returned = diesel::update(fitting)
-                    .set((product::stock.eq(product::stock + pieces), product::updated_at.eq(at)))
+                    .set((
+                        product::stock.eq(product::stock + pieces),
+                        product::updated_at.eq(at),
+                    ))
                     .execute(connection)
                     .await?;
                 if returned == 0 {
@@ -176,7 +212,14 @@ pub(super) async fn sell(
         let decision = decide_sell(stored.map(|(state, _)| state));
         match (decision, stored) {
             (SellDecision::Sell, Some((_, fence))) => {
-                store_reservation!(connection, order_id, true, ReservationState::Sold, fence, at);
+                store_reservation!(
+                    connection,
+                    order_id,
+                    true,
+                    ReservationState::Sold,
+                    fence,
+                    at
+                );
                 Ok(End::Commit(decision))
             }
             (SellDecision::Sell | SellDecision::AlreadySold | SellDecision::NotHeld, _) => {

@@ -37,7 +37,10 @@ impl UserRow {
     fn decode(self) -> Result<User, Fault> {
         Ok(User {
             id: UserId::new(self.user_id)?,
-            profile: UserProfile { username: self.username, email: self.email },
+            profile: UserProfile {
+                username: self.username,
+                email: self.email,
+            },
             customer_key: self.customer_key,
         })
     }
@@ -58,7 +61,9 @@ struct NewUser<'a> {
 impl UserRepository for Users {
     async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
         with_conn!(&self.database, "find a user", |connection| {
-            let query = user_account::table.find(id.get()).select(UserRow::as_select());
+            let query = user_account::table
+                .find(id.get())
+                .select(UserRow::as_select());
             let row = query.first(connection).await.optional()?;
             row.map(UserRow::decode).transpose()
         })
@@ -94,7 +99,9 @@ impl UserRepository for Users {
                 let insert = diesel::insert_into(user_account::table).values(new());
                 insert.execute(connection).await.map_err(raced)?;
             }
-            let query = user_account::table.find(id.get()).select(UserRow::as_select());
+            let query = user_account::table
+                .find(id.get())
+                .select(UserRow::as_select());
             Ok(End::Commit(query.first(connection).await?.decode()?))
         })
     }

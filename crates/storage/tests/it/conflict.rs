@@ -36,7 +36,9 @@ impl BlockingRunner for Impatient {
 async fn impatient(fresh: &Fresh) -> (Arc<Impatient>, Database) {
     let runner = Arc::new(Impatient::default());
     let blocking = Blocking::new(Arc::clone(&runner) as Arc<dyn BlockingRunner>);
-    let database = Database::connect_with(&settings(&fresh.url), blocking).await.unwrap();
+    let database = Database::connect_with(&settings(&fresh.url), blocking)
+        .await
+        .unwrap();
     (runner, database)
 }
 
@@ -67,7 +69,10 @@ async fn a_sqlite_file_that_stays_locked_is_unavailable_in_bounded_time() {
     stranger.batch_execute("BEGIN IMMEDIATE").unwrap();
     let refused = storage::testing::execute(&database, "UPDATE product SET stock = 0");
     let refused = tokio::time::timeout(PATIENCE, refused).await.unwrap();
-    assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable { .. })),
+        "{refused:?}"
+    );
     // Readers are not held up.
     assert!(database.products().list(None, 1).await.unwrap().is_empty());
 }
@@ -80,8 +85,13 @@ struct Count {
 
 #[tokio::test]
 async fn the_loser_of_a_deadlock_runs_again() {
-    let Some(fresh) = Fresh::mysql().await else { return };
-    let (shirt, bag) = (product(&fresh.database, 10).await, product(&fresh.database, 10).await);
+    let Some(fresh) = Fresh::mysql().await else {
+        return;
+    };
+    let (shirt, bag) = (
+        product(&fresh.database, 10).await,
+        product(&fresh.database, 10).await,
+    );
     for _ in 0..20 {
         product(&fresh.database, 1).await;
     }
@@ -94,26 +104,41 @@ async fn the_loser_of_a_deadlock_runs_again() {
     let database = fresh.database.clone();
     let holding = tokio::spawn(async move {
         let lines = vec![line(shirt, 1), line(bag, 1)];
-        let hold = Hold { order_id: order("deadlocked"), fence: Fence::from_stored(2), lines };
+        let hold = Hold {
+            order_id: order("deadlocked"),
+            fence: Fence::from_stored(2),
+            lines,
+        };
         database.products().hold(&hold, crate::now()).await
     });
     // Until the hold has the shirt and waits for the bag.
     let mut observer = AsyncMysqlConnection::establish(&fresh.text).await.unwrap();
     let patience = Instant::now();
     loop {
-        let waiting = "SELECT COUNT(*) AS count FROM information_schema.innodb_trx t \
-                       JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id \
-                       WHERE p.db = DATABASE() AND t.trx_state = 'LOCK WAIT'";
-        let Count { count } = diesel::sql_query(waiting).get_result(&mut observer).await.unwrap();
+        let waiting = "SELECT COUNT(*) AS count FROM performance_schema.data_locks \
+                       WHERE object_schema = DATABASE() AND lock_status = 'WAITING'";
+        let Count { count } = diesel::sql_query(waiting)
+            .get_result(&mut observer)
+            .await
+            .unwrap();
         if count > 0 {
             break;
         }
         assert!(patience.elapsed() < PATIENCE);
     }
     let circle = format!("UPDATE product SET adjustments = 7 WHERE product_id = {shirt}");
-    stranger.batch_execute(&circle).await.expect("the hold is the victim");
+    stranger
+        .batch_execute(&circle)
+        .await
+        .expect("the hold is the victim");
     stranger.batch_execute("COMMIT").await.unwrap();
 
     assert_eq!(holding.await.unwrap().unwrap(), HoldOutcome::Held);
-    assert_eq!((stock(&fresh.database, shirt).await, stock(&fresh.database, bag).await), (9, 9));
+    assert_eq!(
+        (
+            stock(&fresh.database, shirt).await,
+            stock(&fresh.database, bag).await
+        ),
+        (9, 9)
+    );
 }

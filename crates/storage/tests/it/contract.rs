@@ -40,6 +40,8 @@ async fn mysql_keeps_the_contract_of_users() {
 
 #[tokio::test]
 async fn databases_of_tests_do_not_share_rows() {
-    let Some(server) = TestMySql::get().await else { return };
+    let Some(server) = TestMySql::get().await else {
+        return;
+    };
     assert_ne!(server.fresh_database().await, server.fresh_database().await);
 }

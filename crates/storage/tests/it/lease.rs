@@ -35,7 +35,11 @@ async fn a_dropped_transaction_is_rolled_back_and_locks_nobody_out() {
         for _ in 0..3 {
             drop_a_transaction(database, &take).await;
             // Well below the lock wait of either database.
-            let written = timeout(Duration::from_secs(2), storage::testing::execute(&other, &take)).await;
+            let written = timeout(
+                Duration::from_secs(2),
+                storage::testing::execute(&other, &take),
+            )
+            .await;
             assert_eq!(written.expect("nobody is locked out").unwrap(), 1);
         }
         assert_eq!(stock(&other, shirt).await, 7, "{database:?}");
@@ -49,7 +53,11 @@ async fn a_dropped_transaction_s_connection_is_not_used_again() {
         let shirt = product(database, 10).await;
         database.ping().await.unwrap();
         let before = database.pool_status();
-        drop_a_transaction(database, &format!("UPDATE product SET stock = 0 WHERE product_id = {shirt}")).await;
+        drop_a_transaction(
+            database,
+            &format!("UPDATE product SET stock = 0 WHERE product_id = {shirt}"),
+        )
+        .await;
         let after = database.pool_status();
         assert_eq!((after.open, after.idle), (before.open - 1, before.idle - 1));
         assert_eq!(stock(database, shirt).await, 10);
@@ -80,12 +88,20 @@ impl BlockingRunner for StuckAfter {
 #[tokio::test]
 async fn a_hold_that_is_dropped_at_any_statement_happens_whole_or_not_at_all() {
     let fresh = Fresh::sqlite().await;
-    let (shirt, bag) = (product(&fresh.database, 1_000).await, product(&fresh.database, 1_000).await);
+    let (shirt, bag) = (
+        product(&fresh.database, 1_000).await,
+        product(&fresh.database, 1_000).await,
+    );
     let mut held = 0;
     for jobs in 1.. {
-        let runner = Arc::new(StuckAfter { jobs: AtomicUsize::new(usize::MAX), stuck: Notify::new() });
+        let runner = Arc::new(StuckAfter {
+            jobs: AtomicUsize::new(usize::MAX),
+            stuck: Notify::new(),
+        });
         let blocking = Blocking::new(Arc::clone(&runner) as Arc<dyn BlockingRunner>);
-        let database = Database::connect_with(&settings(&fresh.url), blocking).await.unwrap();
+        let database = Database::connect_with(&settings(&fresh.url), blocking)
+            .await
+            .unwrap();
         runner.jobs.store(jobs, Ordering::SeqCst);
         let hold = Hold {
             order_id: order(&format!("dropped-{jobs}")),
@@ -100,11 +116,21 @@ async fn a_hold_that_is_dropped_at_any_statement_happens_whole_or_not_at_all() {
         };
         // Another process goes on at once, and repeating the hold ends it.
         let products = fresh.database.products();
-        let repeated = timeout(PATIENCE, products.hold(&hold, crate::now())).await.unwrap();
+        let repeated = timeout(PATIENCE, products.hold(&hold, crate::now()))
+            .await
+            .unwrap();
         assert_eq!(repeated.unwrap(), HoldOutcome::Held);
         held += 1;
-        assert_eq!(stock(&fresh.database, shirt).await, 1_000 - held, "dropped after job {jobs}");
-        assert_eq!(stock(&fresh.database, bag).await, 1_000 - held, "dropped after job {jobs}");
+        assert_eq!(
+            stock(&fresh.database, shirt).await,
+            1_000 - held,
+            "dropped after job {jobs}"
+        );
+        assert_eq!(
+            stock(&fresh.database, bag).await,
+            1_000 - held,
+            "dropped after job {jobs}"
+        );
         if completed {
             // Begin, look, reservation, two lines, two products, commit.
             assert_eq!(jobs, 9, "every statement had its turn");

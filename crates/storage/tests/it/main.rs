@@ -1,6 +1,6 @@
 //! The repositories keep their contracts on both databases, and the pool keeps its connections
 //! clean whatever happens to the futures that use them.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod conflict;
 mod contract;
@@ -31,7 +31,13 @@ impl Fresh {
     async fn sqlite() -> Self {
         let (folder, url) = sqlite_file();
         let database = migrated(&url).await;
-        Self { database, url, text: String::new(), folder: Some(folder), _server: None }
+        Self {
+            database,
+            url,
+            text: String::new(),
+            folder: Some(folder),
+            _server: None,
+        }
     }
 
     /// `None` where there is no MySQL.
@@ -39,7 +45,13 @@ impl Fresh {
         let server = TestMySql::get().await?;
         let (url, text) = server.fresh_database_with_text().await;
         let database = migrated(&url).await;
-        Some(Self { database, url, text, folder: None, _server: Some(server) })
+        Some(Self {
+            database,
+            url,
+            text,
+            folder: None,
+            _server: Some(server),
+        })
     }
 
     /// Both, as far as they are to be had.
@@ -62,7 +74,10 @@ impl Fresh {
 }
 
 fn settings(url: &DatabaseUrl) -> DatabaseSettings {
-    DatabaseSettings { pool_size: 8, ..DatabaseSettings::new(url.clone()) }
+    DatabaseSettings {
+        pool_size: 8,
+        ..DatabaseSettings::new(url.clone())
+    }
 }
 
 async fn connected(url: &DatabaseUrl) -> Database {
@@ -87,7 +102,10 @@ fn order(id: &str) -> OrderId {
 }
 
 fn line(product_id: ProductId, pieces: i64) -> ReservationLine {
-    ReservationLine { product_id, quantity: Quantity::new(pieces).unwrap() }
+    ReservationLine {
+        product_id,
+        quantity: Quantity::new(pieces).unwrap(),
+    }
 }
 
 /// A new product with this stock.
@@ -103,5 +121,7 @@ async fn product(database: &Database, stock: i64) -> ProductId {
 }
 
 async fn stock(database: &Database, id: ProductId) -> i64 {
-    database.products().find(&[id]).await.unwrap()[0].stock.get()
+    database.products().find(&[id]).await.unwrap()[0]
+        .stock
+        .get()
 }

@@ -6,10 +6,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
+    change::{Change, Changes, Opening},
     errors::ApiError,
-    payment::{Cancel, DEPOSIT_LIFE, Method, Payment, Status},
+    payment::{DEPOSIT_LIFE, Method, Payment, Status},
     random::Random,
     request::{CancelBody, ConfirmBody},
+    transactions::Movements,
 };
 
 /// What the bank has done for one order. Amounts are won.
@@ -35,20 +37,23 @@ pub(crate) struct MismatchCodes {
     pub(crate) amount: String,
 }
 
-#[derive(Debug)]
-struct Order {
-    id: String,
-    payments: Vec<usize>,
+#[derive(Debug, Hash)]
+pub(super) struct Order {
+    pub(super) id: String,
+    pub(super) payments: Vec<usize>,
 }
 
 /// Grows with the payments made; nothing is forgotten while the process lives, because the
-/// ledger is what a server under test is judged by.
+/// ledger is what a server under test is judged by. What is decided here is booked in
+/// `booking.rs`, and nowhere else.
 #[derive(Debug, Default)]
 pub(crate) struct Bank {
-    payments: Vec<Payment>,
-    by_key: HashMap<String, usize>,
-    orders: Vec<Order>,
-    by_order: HashMap<String, usize>,
+    pub(super) payments: Vec<Payment>,
+    pub(super) by_key: HashMap<String, usize>,
+    pub(super) orders: Vec<Order>,
+    pub(super) by_order: HashMap<String, usize>,
+    pub(super) movements: Movements,
+    pub(super) changes: Changes,
 }
 
 /// What a new payment needs to be told.
@@ -69,48 +74,36 @@ impl Bank {
         random: &mut Random,
         new: NewPayment,
     ) -> String {
-        let index = self.payments.len();
         let key = random.payment_key(now);
-        self.by_key.insert(key.clone(), index);
-        if let Some(order) = self.by_order.get(&new.order_id) {
-            self.orders[*order].payments.push(index);
-        } else {
-            self.by_order
-                .insert(new.order_id.clone(), self.orders.len());
-            self.orders.push(Order {
-                id: new.order_id.clone(),
-                payments: vec![index],
-            });
-        }
-        self.payments.push(Payment {
-            key: key.clone(),
+        self.book(Change::Opened(Box::new(Opening {
+            payment_key: key.clone(),
             order_id: new.order_id,
             order_name: new.order_name,
             amount: new.amount,
-            balance: new.amount,
             tax_free: new.tax_free.min(new.amount),
             method: new.method,
-            status: Status::Ready,
-            requested_at: now,
-            authenticated_at: None,
-            approved_at: None,
-            due_at: None,
-            last_transaction_key: None,
+            at: now,
             secret: random.secret(),
             digits: random.digits(12),
-            cancels: Vec::new(),
-            failure_code: None,
-            decline_at_confirm: None,
-        });
+        })));
         key
     }
 
     /// The payment of a key, with time's work done on it.
-    pub(crate) fn find(&mut self, now: DateTime<Utc>, key: &str) -> Option<&mut Payment> {
+    pub(crate) fn find(&mut self, now: DateTime<Utc>, key: &str) -> Option<&Payment> {
         let index = *self.by_key.get(key)?;
-        let payment = self.payments.get_mut(index)?;
-        payment.lapse(now);
-        Some(payment)
+        self.lapse(now, index);
+        self.payments.get(index)
+    }
+
+    /// Lets time do its work on a payment.
+    fn lapse(&mut self, now: DateTime<Utc>, index: usize) {
+        if let Some(payment) = self.payments.get(index)
+            && payment.has_lapsed(now)
+        {
+            let payment_key = payment.key.clone();
+            self.book(Change::Expired { payment_key });
+        }
     }
 
     /// The order id of a key, if it is known.
@@ -123,15 +116,14 @@ impl Bank {
     /// The payment that stands for an order: the one that was approved, else the latest.
     pub(crate) fn find_by_order(&mut self, now: DateTime<Utc>, order_id: &str) -> Option<&Payment> {
         let order = &self.orders[*self.by_order.get(order_id)?];
-        let index = order
+        let index = *order
             .payments
             .iter()
             .rev()
             .find(|index| self.payments[**index].occupies_order())
             .or_else(|| order.payments.last())?;
-        let payment = &mut self.payments[*index];
-        payment.lapse(now);
-        Some(payment)
+        self.lapse(now, index);
+        self.payments.get(index)
     }
 
     /// The buyer authenticates: READY → `IN_PROGRESS`.
@@ -143,17 +135,21 @@ impl Bank {
         now: DateTime<Utc>,
         key: &str,
         method: Method,
-    ) -> Result<&mut Payment, ApiError> {
+        decline_at_confirm: Option<String>,
+    ) -> Result<(), ApiError> {
         let payment = self
             .find(now, key)
             .ok_or_else(|| ApiError::new("NOT_FOUND_PAYMENT"))?;
         if payment.status != Status::Ready {
             return Err(ApiError::new("NOT_FOUND_PAYMENT_SESSION"));
         }
-        payment.method = method;
-        payment.status = Status::InProgress;
-        payment.authenticated_at = Some(now);
-        Ok(payment)
+        self.book(Change::Authenticated {
+            payment_key: key.to_owned(),
+            at: now,
+            method,
+            decline_at_confirm,
+        });
+        Ok(())
     }
 
     /// A decline: READY or `IN_PROGRESS` → ABORTED. Other states stay as they are.
@@ -161,8 +157,10 @@ impl Bank {
         if let Some(payment) = self.find(now, key)
             && matches!(payment.status, Status::Ready | Status::InProgress)
         {
-            payment.status = Status::Aborted;
-            payment.failure_code = Some(code.to_owned());
+            self.book(Change::Declined {
+                payment_key: key.to_owned(),
+                code: code.to_owned(),
+            });
         }
     }
 
@@ -175,7 +173,7 @@ impl Bank {
         now: DateTime<Utc>,
         body: &ConfirmBody,
         codes: &MismatchCodes,
-    ) -> Result<&mut Payment, ApiError> {
+    ) -> Result<&Payment, ApiError> {
         let payment = self
             .find(now, &body.payment_key)
             .ok_or_else(|| ApiError::new("NOT_FOUND_PAYMENT"))?;
@@ -220,21 +218,38 @@ impl Bank {
             return Err(ApiError::new("DUPLICATED_ORDER_ID"));
         }
         let payment = self.match_confirm(now, body, codes)?;
+        let payment_key = body.payment_key.clone();
         if let Some(code) = &payment.decline_at_confirm {
             let error = ApiError::new(code);
-            payment.status = Status::Aborted;
-            payment.failure_code = Some(error.code.clone());
+            let code = code.clone();
+            self.book(Change::Declined { payment_key, code });
             return Err(error);
         }
-        payment.last_transaction_key = Some(random.transaction_key());
-        if matches!(payment.method, Method::VirtualAccount { .. }) {
-            payment.status = Status::WaitingForDeposit;
-            payment.due_at = Some(now + DEPOSIT_LIFE);
+        let transaction_key = random.transaction_key();
+        let change = if matches!(payment.method, Method::VirtualAccount { .. }) {
+            Change::AccountIssued {
+                payment_key,
+                due_at: now + DEPOSIT_LIFE,
+                transaction_key,
+            }
         } else {
-            payment.status = Status::Done;
-            payment.approved_at = Some(now);
-        }
-        Ok(payment)
+            Change::Approved {
+                payment_key,
+                at: now,
+                amount: payment.amount,
+                transaction_key,
+            }
+        };
+        self.book(change);
+        self.booked(&body.payment_key)
+    }
+
+    /// The payment as it is after a change.
+    fn booked(&self, key: &str) -> Result<&Payment, ApiError> {
+        let index = self.by_key.get(key);
+        index
+            .and_then(|index| self.payments.get(*index))
+            .ok_or_else(|| ApiError::new("NOT_FOUND_PAYMENT"))
     }
 
     /// The money arrives in a virtual account: `WAITING_FOR_DEPOSIT` → DONE.
@@ -254,10 +269,14 @@ impl Bank {
         if payment.status != Status::WaitingForDeposit || !in_time {
             return Err(ApiError::new("INVALID_REQUEST"));
         }
-        payment.status = Status::Done;
-        payment.approved_at = Some(now);
-        payment.last_transaction_key = Some(random.transaction_key());
-        Ok(payment)
+        let amount = payment.amount;
+        self.book(Change::Deposited {
+            payment_key: key.to_owned(),
+            at: now,
+            amount,
+            transaction_key: random.transaction_key(),
+        });
+        self.booked(key)
     }
 
     /// Gives money back, or withdraws a virtual account that nobody paid into.
@@ -310,14 +329,15 @@ impl Bank {
         }
         check_virtual_account(payment, body, amount)?;
         let tax_free = refunded_tax_free(payment, body, amount)?;
-        take_back(
-            payment,
-            now,
-            random.transaction_key(),
-            &body.cancel_reason,
-            (amount, tax_free),
-        );
-        Ok(payment)
+        self.book(Change::Canceled {
+            payment_key: key.to_owned(),
+            at: now,
+            amount,
+            tax_free,
+            reason: body.cancel_reason.clone(),
+            transaction_key: random.transaction_key(),
+        });
+        self.booked(key)
     }
 
     /// Per order, in the order of first sight; orders without an approval are there too.
@@ -337,7 +357,7 @@ impl Bank {
             .map(|index| self.row(&self.orders[*index]))
     }
 
-    fn row(&self, order: &Order) -> LedgerRow {
+    pub(super) fn row(&self, order: &Order) -> LedgerRow {
         let mut row = LedgerRow {
             order_id: order.id.clone(),
             approvals: 0,
@@ -372,15 +392,12 @@ impl Bank {
         offset: usize,
         limit: usize,
     ) -> impl Iterator<Item = &Payment> {
-        self.payments
-            .iter_mut()
-            .rev()
-            .skip(offset)
-            .take(limit)
-            .map(move |payment| {
-                payment.lapse(now);
-                &*payment
-            })
+        let end = self.payments.len().saturating_sub(offset);
+        let start = end.saturating_sub(limit);
+        for index in start..end {
+            self.lapse(now, index);
+        }
+        self.payments[start..end].iter().rev()
     }
 }
 
@@ -427,32 +444,4 @@ fn refunded_tax_free(payment: &Payment, body: &CancelBody, amount: u64) -> Resul
     } else {
         Err(ApiError::new("INVALID_REFUND_AMOUNT"))
     }
-}
-
-/// Books a cancel. Only one cancel of everything makes CANCELED; parts that add up to everything
-/// leave `PARTIAL_CANCELED` with a balance of 0, as was measured at Toss.
-fn take_back(
-    payment: &mut Payment,
-    now: DateTime<Utc>,
-    transaction_key: String,
-    reason: &str,
-    (amount, tax_free): (u64, u64),
-) {
-    let whole = amount == payment.amount;
-    payment.balance -= amount;
-    payment.tax_free -= tax_free;
-    payment.status = if whole {
-        Status::Canceled
-    } else {
-        Status::PartialCanceled
-    };
-    payment.last_transaction_key = Some(transaction_key.clone());
-    payment.cancels.push(Cancel {
-        amount,
-        tax_free,
-        reason: reason.to_owned(),
-        balance_after: payment.balance,
-        at: now,
-        transaction_key,
-    });
 }

@@ -39,6 +39,8 @@ pub struct CallTotals {
     pub get_by_order: u64,
     /// Cancels.
     pub cancel: u64,
+    /// Pages of transactions.
+    pub transactions: u64,
 }
 
 /// A ring of the latest calls, with totals of all.
@@ -67,6 +69,7 @@ impl CallLog {
             Endpoint::Get => self.totals.get += 1,
             Endpoint::GetByOrder => self.totals.get_by_order += 1,
             Endpoint::Cancel => self.totals.cancel += 1,
+            Endpoint::Transactions => self.totals.transactions += 1,
         }
         if self.calls.len() == self.max {
             self.calls.pop_front();

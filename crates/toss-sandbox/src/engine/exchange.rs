@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
 
 use super::{
     errors::{ApiError, Language},
@@ -17,7 +18,8 @@ pub struct ApiRequest {
     pub endpoint: Endpoint,
     /// The URL's path, such as `/v1/payments/confirm`.
     pub path: String,
-    /// The payment key or order id in the path; empty for confirm.
+    /// The payment key or order id in the path; empty for confirm; the query string, without its
+    /// question mark, for transactions.
     pub subject: String,
     /// `Authorization`.
     pub authorization: Option<String>,
@@ -47,6 +49,7 @@ impl ApiRequest {
             Endpoint::Get => format!("/v1/payments/{subject}"),
             Endpoint::GetByOrder => format!("/v1/payments/orders/{subject}"),
             Endpoint::Cancel => format!("/v1/payments/{subject}/cancel"),
+            Endpoint::Transactions => "/v1/transactions".to_owned(),
         };
         Self {
             endpoint,
@@ -69,7 +72,7 @@ impl ApiRequest {
             Endpoint::Confirm | Endpoint::Cancel => {
                 self.idempotency_key.clone().filter(|key| !key.is_empty())
             }
-            Endpoint::Get | Endpoint::GetByOrder => None,
+            Endpoint::Get | Endpoint::GetByOrder | Endpoint::Transactions => None,
         }
     }
 
@@ -79,7 +82,8 @@ impl ApiRequest {
 }
 
 /// What an [`Answer`]'s body is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Content {
     /// `application/json`.
     Json,
@@ -88,20 +92,41 @@ pub enum Content {
 }
 
 /// An answer of the API.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
     /// What the body is.
     pub content: Content,
     /// The body; shared, because it may be replayed.
+    #[serde(with = "shared_text")]
     pub body: Arc<str>,
     /// Value of `x-tosspayments-trace-id`.
     pub trace_id: String,
     /// Trace id of the request whose answer is replayed here, sent as a second header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_trace_id: Option<String>,
     /// The `Idempotency-Key` to echo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+}
+
+/// A shared text is written like any other.
+mod shared_text {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<str>, D::Error> {
+        String::deserialize(deserializer).map(Arc::from)
+    }
 }
 
 /// What becomes of a call's answer.

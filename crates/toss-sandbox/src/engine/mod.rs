@@ -1,14 +1,20 @@
 //! The engine: requests in, answers out. It has no clock, no sockets and no chance of its own:
 //! the time is passed in and randomness is seeded, so a run can be repeated exactly.
 
+mod audit;
 mod bank;
+mod booking;
 mod calls;
+mod change;
 mod errors;
 mod exchange;
 mod idempotency;
+mod intake;
 mod payment;
 mod random;
+mod rebuild;
 mod request;
+mod transactions;
 mod window;
 
 #[cfg(test)]
@@ -16,15 +22,14 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 
 pub(crate) use self::request::is_order_id;
 pub use self::{
+    audit::{Findings, Fingerprint},
     bank::LedgerRow,
     calls::{Call, CallTotals},
+    change::{Change, Inconsistent, Opening},
     errors::{ApiError, ErrorSpec, Language, find as find_error},
     exchange::{Answer, ApiRequest, Content, Delivery, Reception, Step, Ticket},
     idempotency::KEY_LIFE,
@@ -33,6 +38,7 @@ pub use self::{
         korean_time,
     },
     request::{AMOUNT_MAX, IDEMPOTENCY_KEY_MAX},
+    transactions::{TRANSACTIONS_MAX, TRANSACTIONS_MIN},
     window::{
         BANKS, Choice, EASY_PAY_PROVIDERS, ISSUERS, OpenedWindow, RequestedMethod, WindowClosed,
         WindowSight,
@@ -41,9 +47,10 @@ pub use self::{
 use self::{
     bank::{Bank, MismatchCodes, NewPayment},
     calls::CallLog,
-    idempotency::{Claim, Idempotency},
+    idempotency::Idempotency,
     random::Random,
-    request::{CancelBody, ConfirmBody, parse},
+    request::{CancelBody, parse},
+    transactions::{TransactionQuery, Writing},
     window::Windows,
 };
 use crate::{
@@ -63,12 +70,15 @@ pub struct Engine {
     base_url: String,
     mismatch: MismatchCodes,
     replay_server_errors: bool,
+    cancel_amounts_negative: bool,
     bank: Bank,
     windows: Windows,
     idempotency: Idempotency,
     faults: FaultBook,
     calls: CallLog,
     random: Random,
+    seed: u64,
+    clock_offset_ms: i64,
 }
 
 impl Engine {
@@ -84,12 +94,15 @@ impl Engine {
                 amount: config.amount_mismatch_code.clone(),
             },
             replay_server_errors: config.replay_server_errors,
+            cancel_amounts_negative: config.cancel_amounts_negative,
             bank: Bank::default(),
             windows: Windows::default(),
             idempotency: Idempotency::new(config.idempotency_records_max),
             faults: FaultBook::default(),
             calls: CallLog::new(config.calls_max),
             random: Random::new(config.seed),
+            seed: config.seed,
+            clock_offset_ms: 0,
         }
     }
 
@@ -97,77 +110,6 @@ impl Engine {
     pub fn set_base_url_if_unset(&mut self, base_url: &str) {
         if self.base_url.is_empty() {
             base_url.clone_into(&mut self.base_url);
-        }
-    }
-
-    /// Receives a call: authentication, faults, idempotency. Work may be left to do.
-    pub fn receive(&mut self, now: DateTime<Utc>, request: ApiRequest) -> Reception {
-        let confirm =
-            (request.endpoint == Endpoint::Confirm).then(|| parse::<ConfirmBody>(&request.body));
-        let order_id = self.order_id(&request, confirm.as_ref());
-        let number = self.note(now, &request, confirm.as_ref(), order_id.clone());
-        let deliver = |delivery| Reception {
-            delay: Duration::ZERO,
-            step: Step::Deliver(delivery),
-        };
-        if let Err(error) = self.authorise(&request) {
-            return deliver(self.refuse(&request, number, &error));
-        }
-        let key = request.scoped_key();
-        if key
-            .as_ref()
-            .is_some_and(|key| key.chars().count() > IDEMPOTENCY_KEY_MAX)
-        {
-            return deliver(self.refuse(
-                &request,
-                number,
-                &ApiError::new("INVALID_IDEMPOTENCY_KEY"),
-            ));
-        }
-        let affliction = self.faults.strike(request.endpoint, order_id.as_deref());
-        let delay_ms: u64 = affliction
-            .delays
-            .iter()
-            .map(|(min, max)| self.random.between(*min, *max))
-            .sum();
-        let delay = Duration::from_millis(delay_ms);
-        let effect = affliction.effect;
-        if let Some(delivery) = self.unreached(&request, number, effect.as_ref()) {
-            return Reception {
-                delay,
-                step: Step::Deliver(delivery),
-            };
-        }
-        let scope = match key.map(|key| self.idempotency.claim(now, &key, &request.path)) {
-            None => None,
-            Some(Claim::Fresh(scope)) => Some(scope),
-            Some(Claim::Running) => {
-                let error = ApiError::new("IDEMPOTENT_REQUEST_PROCESSING");
-                return deliver(self.refuse(&request, number, &error));
-            }
-            Some(Claim::Replay(first)) => {
-                let answer = Answer {
-                    trace_id: self.random.trace_id(),
-                    first_trace_id: Some(first.trace_id.clone()),
-                    ..first
-                };
-                let delivery = self.carry(number, answer, effect.as_ref());
-                return Reception {
-                    delay,
-                    step: Step::Deliver(delivery),
-                };
-            }
-        };
-        let ticket = Ticket {
-            request,
-            number,
-            confirm,
-            effect,
-            scope,
-        };
-        Reception {
-            delay,
-            step: Step::Work(Box::new(ticket)),
         }
     }
 
@@ -194,7 +136,7 @@ impl Engine {
             if answer.status == 409 || (answer.status >= 500 && !self.replay_server_errors) {
                 self.idempotency.release(scope);
             } else {
-                self.idempotency.store(scope, &answer);
+                self.store(now, scope, &answer);
             }
         }
         self.carry(ticket.number, answer, ticket.effect.as_ref())
@@ -226,7 +168,7 @@ impl Engine {
         };
         let key = self.bank.open(now, &mut self.random, new);
         // A payment opened this instant is READY, so this cannot fail.
-        let _authenticated = self.bank.authenticate(now, &key, method);
+        let _authenticated = self.bank.authenticate(now, &key, method, None);
         key
     }
 
@@ -251,7 +193,7 @@ impl Engine {
         key: &str,
         see: impl FnOnce(&Payment, &PaymentView<'_>) -> T,
     ) -> Option<T> {
-        let payment = &*self.bank.find(now, key)?;
+        let payment = self.bank.find(now, key)?;
         let view = payment.view(now, Language::Korean, &self.merchant_id, &self.base_url);
         Some(see(payment, &view))
     }
@@ -312,93 +254,6 @@ impl Engine {
         self.faults.active()
     }
 
-    fn order_id(
-        &self,
-        request: &ApiRequest,
-        confirm: Option<&Result<ConfirmBody, ApiError>>,
-    ) -> Option<String> {
-        match request.endpoint {
-            Endpoint::Confirm => confirm
-                .and_then(|body| body.as_ref().ok())
-                .map(|body| body.order_id.clone()),
-            Endpoint::GetByOrder => Some(request.subject.clone()),
-            Endpoint::Get | Endpoint::Cancel => {
-                self.bank.order_of(&request.subject).map(str::to_owned)
-            }
-        }
-    }
-
-    fn note(
-        &mut self,
-        now: DateTime<Utc>,
-        request: &ApiRequest,
-        confirm: Option<&Result<ConfirmBody, ApiError>>,
-        order_id: Option<String>,
-    ) -> u64 {
-        let payment_key = match request.endpoint {
-            Endpoint::Confirm => confirm
-                .and_then(|body| body.as_ref().ok())
-                .map(|body| body.payment_key.clone()),
-            Endpoint::Get | Endpoint::Cancel => Some(request.subject.clone()),
-            Endpoint::GetByOrder => None,
-        };
-        self.calls.arrive(Call {
-            at: now,
-            method: request.endpoint.method(),
-            endpoint: request.endpoint,
-            order_id,
-            payment_key,
-            idempotency_key: request.idempotency_key.clone(),
-            status: None,
-        })
-    }
-
-    /// Toss reads `Basic base64(secretKey + ":")`; the colon is mandatory, the password empty.
-    fn authorise(&self, request: &ApiRequest) -> Result<(), ApiError> {
-        let unauthorised = || ApiError::new("UNAUTHORIZED_KEY");
-        let header = request.authorization.as_deref().ok_or_else(unauthorised)?;
-        let (scheme, encoded) = header.split_once(' ').ok_or_else(unauthorised)?;
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return Err(unauthorised());
-        }
-        let decoded = STANDARD
-            .decode(encoded.trim())
-            .map_err(|_| ApiError::new("INCORRECT_BASIC_AUTH_FORMAT"))?;
-        let Some(colon) = decoded.iter().position(|byte| *byte == b':') else {
-            return Err(ApiError::new("INCORRECT_BASIC_AUTH_FORMAT"));
-        };
-        // The keys of a sandbox guard no money, so the comparison need not take constant time.
-        if &decoded[..colon] == self.secret_key.as_bytes() {
-            Ok(())
-        } else {
-            Err(unauthorised())
-        }
-    }
-
-    /// The delivery of a call that a fault keeps from ever reaching Toss.
-    fn unreached(
-        &mut self,
-        request: &ApiRequest,
-        number: u64,
-        effect: Option<&Effect>,
-    ) -> Option<Delivery> {
-        match effect? {
-            Effect::SilenceWithoutApproval => Some(Delivery::Silence),
-            Effect::ResetWithoutApproval => Some(Delivery::Reset),
-            Effect::Html502 { executed: false } => {
-                let answer = self.answer(request, 200, String::new());
-                Some(self.carry(number, answer, effect))
-            }
-            Effect::Delay { .. }
-            | Effect::Error { .. }
-            | Effect::ApproveThenSilence
-            | Effect::ApproveThenReset
-            | Effect::Html502 { executed: true }
-            | Effect::ApproveThenError { .. }
-            | Effect::WrongAmount => None,
-        }
-    }
-
     /// The way of an answer to the caller, on which faults may befall it.
     fn carry(&mut self, number: u64, answer: Answer, effect: Option<&Effect>) -> Delivery {
         let answer = match effect {
@@ -454,13 +309,23 @@ impl Engine {
                 };
                 bank.confirm(now, random, body, &self.mismatch)?
             }
-            Endpoint::Get => &*bank.find(now, &request.subject).ok_or_else(unknown)?,
+            Endpoint::Get => bank.find(now, &request.subject).ok_or_else(unknown)?,
             Endpoint::GetByOrder => bank
                 .find_by_order(now, &request.subject)
                 .ok_or_else(unknown)?,
             Endpoint::Cancel => {
                 let body = parse::<CancelBody>(&request.body)?;
                 bank.cancel(now, random, &request.subject, &body)?
+            }
+            Endpoint::Transactions => {
+                let query = TransactionQuery::parse(&request.subject)?;
+                let writing = Writing {
+                    language: request.language(),
+                    merchant_id: &self.merchant_id,
+                    base_url: &self.base_url,
+                    cancels_negative: self.cancel_amounts_negative,
+                };
+                return Ok(json(&self.bank.transactions(&query, writing)?));
             }
         };
         let mut view = payment.view(now, request.language(), &self.merchant_id, &self.base_url);

@@ -1,7 +1,7 @@
 //! One payment: its life, its amounts and the object that the API shows of it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::errors::{ApiError, Language};
 
@@ -37,7 +37,12 @@ pub enum Status {
 }
 
 /// How the buyer pays.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum Method {
     /// A card, by the issuer's two-character code.
     Card {
@@ -66,7 +71,7 @@ impl Method {
         }
     }
 
-    fn name(&self, language: Language) -> &'static str {
+    pub(super) fn name(&self, language: Language) -> &'static str {
         match (self, language) {
             (Self::Card { .. }, Language::Korean) => "카드",
             (Self::Card { .. }, Language::English) => "Card",
@@ -79,7 +84,7 @@ impl Method {
 }
 
 /// One cancel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cancel {
     /// Won given back.
     pub amount: u64,
@@ -96,7 +101,7 @@ pub struct Cancel {
 }
 
 /// A payment as the bank keeps it. Amounts are won.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Payment {
     /// Toss's key.
     pub key: String,
@@ -112,7 +117,7 @@ pub struct Payment {
     pub tax_free: u64,
     /// How it is paid.
     pub method: Method,
-    /// Where it stands; see [`Payment::lapse`].
+    /// Where it stands; see [`Payment::has_lapsed`].
     pub status: Status,
     /// When the window was opened.
     pub requested_at: DateTime<Utc>,
@@ -122,6 +127,8 @@ pub struct Payment {
     pub approved_at: Option<DateTime<Utc>>,
     /// When a virtual account stops taking its deposit.
     pub due_at: Option<DateTime<Utc>>,
+    /// The transaction that took the money.
+    pub approval_key: Option<String>,
     /// Latest transaction (approval or cancel).
     pub last_transaction_key: Option<String>,
     /// Authenticates deposit callbacks.
@@ -137,8 +144,8 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// Lets time do its work: unfinished payments lapse. Call it before reading `status`.
-    pub fn lapse(&mut self, now: DateTime<Utc>) {
+    /// Whether time has run out for an unfinished payment whose status does not say so yet.
+    pub fn has_lapsed(&self, now: DateTime<Utc>) -> bool {
         let deadline = match self.status {
             Status::Ready => self.requested_at + WINDOW_LIFE,
             Status::InProgress => self.authenticated_at.unwrap_or(self.requested_at) + CONFIRM_LIFE,
@@ -147,12 +154,9 @@ impl Payment {
             | Status::Canceled
             | Status::PartialCanceled
             | Status::Aborted
-            | Status::Expired => return,
+            | Status::Expired => return false,
         };
-        if now >= deadline {
-            self.status = Status::Expired;
-            self.failure_code = Some("EXPIRED_PAYMENT".to_owned());
-        }
+        now >= deadline
     }
 
     /// Whether this payment has used its order id up: it was approved (even if cancelled since),

@@ -7,8 +7,9 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiError, Engine, Language, Method, NewPayment, Status,
-    random::Random,
+    ApiError, Change, Engine, Language, Method, NewPayment, Status,
+    audit::fingerprint_of_unordered,
+    change::Inconsistent,
     request::{Won, is_order_id, parse},
 };
 
@@ -48,7 +49,8 @@ const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The `method` of `requestPayment`, as far as the sandbox plays it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RequestedMethod {
     /// `CARD`: the window offers cards and wallets.
     Card,
@@ -126,7 +128,7 @@ pub enum Choice {
 #[error("the payment window does not exist, was used, or has lapsed")]
 pub struct WindowClosed;
 
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 struct Window {
     payment_key: String,
     method: RequestedMethod,
@@ -141,10 +143,42 @@ struct Window {
 pub(crate) struct Windows(HashMap<String, Window>);
 
 impl Windows {
-    fn open(&mut self, random: &mut Random, window: Window) -> String {
-        let id = random.window_id();
-        self.0.insert(id.clone(), window);
-        id
+    /// Applies a change of a window; hands any other back.
+    pub(super) fn apply(&mut self, change: Change) -> Result<Option<Change>, Inconsistent> {
+        match change {
+            Change::WindowOpened {
+                window_id,
+                payment_key,
+                method,
+                customer_name,
+                success_url,
+                fail_url,
+            } => {
+                let window = Window {
+                    payment_key,
+                    method,
+                    customer_name,
+                    success_url,
+                    fail_url,
+                    finished: false,
+                };
+                self.0.insert(window_id, window);
+                Ok(None)
+            }
+            Change::WindowFinished { window_id } => match self.0.get_mut(&window_id) {
+                Some(window) if !window.finished => {
+                    window.finished = true;
+                    Ok(None)
+                }
+                Some(_) | None => Err(Inconsistent::new("use of window", &window_id)),
+            },
+            other => Ok(Some(other)),
+        }
+    }
+
+    /// The same for the same windows, in whatever order they lie.
+    pub(super) fn fingerprint(&self) -> u64 {
+        fingerprint_of_unordered(&self.0)
     }
 }
 
@@ -191,15 +225,16 @@ impl Engine {
             tax_free: body.tax_free_amount.map_or(0, |won| won.0),
             method: Method::card(),
         };
-        let window = Window {
-            payment_key: self.bank.open(now, &mut self.random, new),
+        let payment_key = self.bank.open(now, &mut self.random, new);
+        let window_id = self.random.window_id();
+        self.make(Change::WindowOpened {
+            window_id: window_id.clone(),
+            payment_key,
             method,
             customer_name: body.customer_name.unwrap_or_else(|| "김토스".to_owned()),
             success_url: body.success_url,
             fail_url: body.fail_url,
-            finished: false,
-        };
-        let window_id = self.windows.open(&mut self.random, window);
+        });
         Ok(OpenedWindow {
             path: format!("/sandbox/window/{window_id}"),
             window_id,
@@ -241,18 +276,17 @@ impl Engine {
         if !self.window(now, id).is_some_and(|sight| sight.open) {
             return Err(WindowClosed);
         }
-        let window = self.windows.0.get_mut(id).ok_or(WindowClosed)?;
+        let window = self.windows.0.get(id).ok_or(WindowClosed)?;
         let key = window.payment_key.as_str();
         let address = match choice {
             Choice::Pay {
                 method,
                 decline_at_confirm,
             } => {
-                let payment = self
-                    .bank
-                    .authenticate(now, key, method)
+                self.bank
+                    .authenticate(now, key, method, decline_at_confirm)
                     .map_err(|_| WindowClosed)?;
-                payment.decline_at_confirm = decline_at_confirm;
+                let payment = self.bank.find(now, key).ok_or(WindowClosed)?;
                 let amount = payment.amount.to_string();
                 let pairs = [
                     ("paymentType", "NORMAL"),
@@ -283,7 +317,9 @@ impl Engine {
                 with_query(&window.fail_url, &pairs)
             }
         };
-        window.finished = true;
+        self.make(Change::WindowFinished {
+            window_id: id.to_owned(),
+        });
         Ok(address)
     }
 }

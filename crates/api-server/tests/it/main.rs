@@ -1,0 +1,122 @@
+//! Scenarios: whole servers over real HTTP, with a sandbox in Toss's place that keeps the books and
+//! fails on command. Each runs on SQLite, and on MySQL where there is one.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test whose surroundings fail cannot go on"
+)]
+
+mod buying;
+mod crowd;
+mod faults;
+mod interruptions;
+mod malformed;
+mod operators;
+mod program;
+mod repeats;
+mod shop;
+mod stage;
+mod surface;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take to come true; ends only tests that fail.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until it is so.
+async fn until(goal: &str, is_so: impl AsyncFn() -> bool) {
+    let began = Instant::now();
+    while !is_so().await {
+        assert!(began.elapsed() < PATIENCE, "never came true: {goal}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// One test per scenario and database. All of one database stand together, so that they share one
+/// container.
+macro_rules! scenarios {
+    ($($module:ident { $($scenario:ident,)* })*) => {
+        mod on_mysql {
+            $(mod $module { $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $scenario() {
+                    if let Some(stage) = crate::stage::Stage::on_mysql().await {
+                        crate::$module::$scenario(&stage).await;
+                        stage.clear().await;
+                    }
+                }
+            )* })*
+        }
+
+        mod on_sqlite {
+            $(mod $module { $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $scenario() {
+                    let stage = crate::stage::Stage::on_sqlite().await;
+                    crate::$module::$scenario(&stage).await;
+                    stage.clear().await;
+                }
+            )* })*
+        }
+    };
+}
+
+scenarios! {
+    buying {
+        a_confirmed_order_is_paid_and_its_stock_is_taken,
+        a_wrong_user_or_amount_is_refused_without_asking_toss,
+        a_wrong_payment_key_leaves_the_order_payable,
+        a_paid_order_refuses_another_payment_key,
+        the_same_checkout_again_is_the_same_order,
+        a_checkout_key_makes_one_order_however_many_come_at_once,
+        an_order_that_cannot_be_filled_is_refused,
+        an_order_past_its_time_expires,
+    }
+    repeats {
+        a_repeated_confirm_gets_the_first_answer,
+        many_identical_confirms_make_one_approval,
+        two_servers_with_one_database_make_one_approval,
+        different_payment_keys_at_once_make_one_approval,
+    }
+    crowd {
+        a_thousand_orders_empty_a_stock_of_a_thousand,
+        the_last_fifty_of_a_thousand_orders_find_no_stock,
+        waiting_for_toss_holds_no_database_connection,
+    }
+    faults {
+        declines_fail_the_order_and_return_its_stock,
+        lost_and_unclear_answers_are_cleared_up,
+        a_payment_that_toss_has_already_processed_is_done,
+        a_wrong_amount_from_toss_is_given_back_and_quarantined,
+        refused_credentials_leave_the_order_payable,
+        a_closed_toss_is_survived,
+        an_unknown_payment_outlives_the_server,
+    }
+    interruptions {
+        a_client_that_hangs_up_cancels_nothing,
+        a_stopping_server_finishes_its_confirms,
+        a_stopping_server_does_not_wait_for_idle_connections,
+        confirms_above_the_limit_are_shed,
+        too_many_requests_of_one_client_are_refused,
+    }
+    malformed {
+        malformed_checkouts_are_refused,
+        malformed_confirms_are_refused,
+        malformed_requests_of_operators_are_refused,
+        broken_bodies_are_refused_everywhere,
+        unknown_paths_and_methods_are_refused,
+        bad_idempotency_keys_are_refused,
+        messages_are_korean_or_english,
+    }
+    operators {
+        operator_routes_need_the_key,
+        a_product_is_created_changed_and_listed,
+        impossible_products_are_refused,
+        a_stock_is_adjusted_but_never_below_zero,
+        a_new_user_can_buy,
+    }
+    surface {
+        health_is_up,
+        the_openapi_document_lists_every_route,
+    }
+}

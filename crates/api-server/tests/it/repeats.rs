@@ -1,0 +1,100 @@
+//! The same confirm more than once: one approval, one stock change, one answer.
+
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::shop::{Answer, Order, Shop};
+use crate::stage::Stage;
+
+pub(crate) async fn a_repeated_confirm_gets_the_first_answer(stage: &Stage) {
+    let shop = stage.open(&[]).await;
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&order);
+    let first = shop.confirm(&order, &key).await;
+    assert!(!first.is_replayed());
+    let asked = stage.calls(&order.id).len();
+    for _ in 0..3 {
+        let again = shop.confirm(&order, &key).await;
+        assert!(again.is_replayed());
+        assert_eq!(again.data(), first.data());
+    }
+    assert_eq!(stage.calls(&order.id).len(), asked, "Toss was asked again");
+    assert_eq!(
+        (stage.booked(&order.id).approvals, shop.stock(1).await),
+        (1, 58)
+    );
+}
+
+/// Every answer is the paid order or "still running", and one of them is the paid order.
+fn agree(answers: &[Answer]) {
+    let mut paid = Vec::new();
+    for answer in answers {
+        if answer.status == 200 {
+            paid.push(answer.data());
+        } else {
+            answer.refused(409, "E03017");
+        }
+    }
+    assert!(!paid.is_empty());
+    assert!(paid.iter().all(|data| *data == paid[0]));
+    assert_eq!(paid[0]["status"], json!("DONE"));
+}
+
+async fn confirm_at_once(shops: &[&Shop], order: &Order, key: &str) -> Vec<Answer> {
+    let requests = (0..32).map(|number| shops[number % shops.len()].confirm(order, key));
+    join_all(requests).await
+}
+
+pub(crate) async fn many_identical_confirms_make_one_approval(stage: &Stage) {
+    let shop = stage.open(&[]).await;
+    for _ in 0..5 {
+        let order = shop.check_out(1, &[(1, 2)]).await;
+        let key = shop.authenticate(&order);
+        let before = shop.stock(1).await;
+        agree(&confirm_at_once(&[&shop], &order, &key).await);
+        assert_eq!(stage.booked(&order.id).approvals, 1);
+        assert_eq!(stage.calls(&order.id).len(), 1);
+        assert_eq!(shop.stock(1).await, before - 2);
+        assert!(shop.confirm(&order, &key).await.is_replayed());
+    }
+}
+
+pub(crate) async fn two_servers_with_one_database_make_one_approval(stage: &Stage) {
+    let (one, two) = (stage.open(&[]).await, stage.open(&[]).await);
+    for _ in 0..5 {
+        let order = one.check_out(1, &[(1, 2)]).await;
+        let key = one.authenticate(&order);
+        let before = one.stock(1).await;
+        agree(&confirm_at_once(&[&one, &two], &order, &key).await);
+        assert_eq!(stage.booked(&order.id).approvals, 1);
+        assert_eq!(stage.calls(&order.id).len(), 1);
+        assert_eq!(two.stock(1).await, before - 2);
+        assert!(two.confirm(&order, &key).await.is_replayed());
+    }
+}
+
+pub(crate) async fn different_payment_keys_at_once_make_one_approval(stage: &Stage) {
+    let (one, two) = (stage.open(&[]).await, stage.open(&[]).await);
+    for _ in 0..5 {
+        let order = one.check_out(1, &[(1, 1)]).await;
+        // A buyer with two windows open pays in both.
+        let keys = [one.authenticate(&order), one.authenticate(&order)];
+        let before = one.stock(1).await;
+        let requests = (0..16).map(|number| {
+            let shop = [&one, &two][number % 2];
+            shop.confirm(&order, &keys[(number / 2) % 2])
+        });
+        let mut paid = 0;
+        for answer in join_all(requests).await {
+            match answer.status {
+                200 => paid += 1,
+                400 => drop(answer.refused(400, "E03005")),
+                _ => drop(answer.refused(409, "E03017")),
+            }
+        }
+        assert!(paid > 0);
+        let booked = stage.booked(&order.id);
+        assert_eq!((booked.approvals, booked.net), (1, order.amount));
+        assert_eq!(one.stock(1).await, before - 1);
+    }
+}

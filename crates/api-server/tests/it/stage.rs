@@ -1,0 +1,278 @@
+//! The surroundings of a scenario: a database and a sandbox of its own, on which servers open.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use api_server::config::{Cli, Settings};
+use api_server::wiring;
+use clap::Parser;
+use kernel::{Money, SellerId, SystemClock, UserId};
+use product_domain::model::{NewProduct, Stock};
+use product_domain::{ProductReceiver as _, ProductService};
+use secrecy::ExposeSecret;
+use storage::testing::{TestMySql, sqlite_file};
+use storage::{Database, DatabaseSettings, DatabaseUrl};
+use tempfile::TempDir;
+use toss_sandbox::{
+    Call, Effect, Endpoint, Fault, LedgerRow, RunningSandbox, Sandbox, SandboxConfig, Target,
+};
+use user_domain::{UserProfile, UserReceiver as _, UserService};
+
+use crate::shop::Shop;
+
+/// The operators' key of every server that does not make up its own.
+pub(crate) const API_KEY: &str = "operator-key-of-this-test";
+
+/// Flags of a server that finds out quickly what became of a payment.
+pub(crate) const QUICK: [&str; 8] = [
+    "--toss-timeout=1s",
+    "--confirm-lease=2s",
+    "--confirm-wait=20s",
+    "--recovery-interval=50ms",
+    "--recovery-backoff=100ms",
+    "--recovery-limit=200",
+    "--shutdown-grace=20s",
+    "--database-pool-size=5",
+];
+
+/// What has to outlive the database.
+enum Home {
+    Folder(#[expect(dead_code, reason = "removes the folder when dropped")] TempDir),
+    Server(#[expect(dead_code, reason = "keeps the server running")] Arc<TestMySql>),
+}
+
+/// A database and a sandbox, shared by all servers of one scenario.
+pub(crate) struct Stage {
+    home: Home,
+    /// For `--database-url`.
+    pub(crate) database_url: String,
+    /// Toss, as the scenario sees it: its books and its faults.
+    pub(crate) sandbox: Sandbox,
+    bank: Mutex<Option<RunningSandbox>>,
+    /// For `--toss-base-url`.
+    pub(crate) bank_url: String,
+    /// Servers to close at the end.
+    shops: Mutex<Vec<Shop>>,
+}
+
+impl Stage {
+    /// A stage on a new SQLite file, with the demo rows that the server stores there itself.
+    pub(crate) async fn on_sqlite() -> Self {
+        let (folder, url) = sqlite_file();
+        Self::new(Home::Folder(folder), url.to_string()).await
+    }
+
+    /// A stage on a new MySQL database with the same rows; `None` where there is no MySQL.
+    pub(crate) async fn on_mysql() -> Option<Self> {
+        let server = TestMySql::get().await?;
+        let (url, text) = server.fresh_database_with_text().await;
+        stock_the_shelves(url).await;
+        Some(Self::new(Home::Server(server), text).await)
+    }
+
+    async fn new(home: Home, database_url: String) -> Self {
+        let sandbox = Sandbox::new(SandboxConfig::default());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let bank = RunningSandbox::start(sandbox.clone(), listener)
+            .await
+            .unwrap();
+        let bank_url = bank.base_url().to_owned();
+        Self {
+            home,
+            database_url,
+            sandbox,
+            bank: Mutex::new(Some(bank)),
+            bank_url,
+            shops: Mutex::default(),
+        }
+    }
+
+    /// Whether the stage stands on MySQL.
+    pub(crate) fn is_mysql(&self) -> bool {
+        matches!(self.home, Home::Server(_))
+    }
+
+    /// Opens a server on this stage, with [`QUICK`] and then these flags.
+    pub(crate) async fn open(&self, flags: &[&str]) -> Shop {
+        let secret_key = format!("--toss-secret-key={}", self.sandbox.secret_key());
+        self.open_with_key(&secret_key, flags).await
+    }
+
+    /// Opens a server whose key is not the one that Toss knows.
+    pub(crate) async fn open_with_wrong_key(&self) -> Shop {
+        self.open_with_key("--toss-secret-key=test_sk_nobody000000000000000000", &[])
+            .await
+    }
+
+    async fn open_with_key(&self, secret_key: &str, flags: &[&str]) -> Shop {
+        let base_url = format!("--toss-base-url={}", self.bank_url);
+        let api_key = format!("--api-key={API_KEY}");
+        let toss = [secret_key, &base_url, &api_key];
+        let flags: Vec<_> = toss.into_iter().chain(flags.iter().copied()).collect();
+        let server = wiring::start(self.settings(&flags)).await.unwrap();
+        let shop = Shop::new(server, API_KEY.to_owned(), self.sandbox.clone());
+        self.remember(&shop);
+        shop
+    }
+
+    /// Opens a server with a sandbox inside, as `cargo run` does.
+    pub(crate) async fn open_embedded(&self) -> Shop {
+        let server = wiring::start(self.settings(&[])).await.unwrap();
+        let key = server.made_up_api_key.clone().unwrap();
+        let sandbox = server.sandbox.clone().unwrap();
+        let shop = Shop::new(server, key.expose_secret().to_owned(), sandbox);
+        self.remember(&shop);
+        shop
+    }
+
+    fn remember(&self, shop: &Shop) {
+        let mut shops = self.shops.lock().unwrap_or_else(PoisonError::into_inner);
+        shops.push(shop.clone());
+    }
+
+    fn settings(&self, flags: &[&str]) -> Settings {
+        let database_url = format!("--database-url={}", self.database_url);
+        let own = ["api-server", "--listen=127.0.0.1:0", &database_url];
+        // A later flag replaces an earlier one only if clap is told so.
+        let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
+        let quick = QUICK
+            .into_iter()
+            .filter(|quick| !flags.iter().any(|flag| name(flag) == name(quick)));
+        let all = own.into_iter().chain(quick).chain(flags.iter().copied());
+        Cli::try_parse_from(all).unwrap().settings
+    }
+
+    /// Makes Toss fail for one call of this endpoint about this order.
+    pub(crate) fn fail_once(&self, endpoint: Endpoint, order_id: &str, effect: Effect) {
+        self.sandbox.inject(Fault {
+            target: Target {
+                endpoint: Some(endpoint),
+                order_id: Some(order_id.to_owned()),
+            },
+            effect,
+            times: Some(1),
+        });
+    }
+
+    /// Makes every confirm at Toss take this long.
+    pub(crate) fn slow_confirms(&self, by: Duration) {
+        let ms = u64::try_from(by.as_millis()).unwrap();
+        self.sandbox.inject(Fault {
+            target: Target {
+                endpoint: Some(Endpoint::Confirm),
+                order_id: None,
+            },
+            effect: Effect::Delay {
+                min_ms: ms,
+                max_ms: ms,
+            },
+            times: None,
+        });
+    }
+
+    /// Toss goes away: connections to it are refused.
+    pub(crate) async fn close_bank(&self) {
+        let bank = self
+            .bank
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        bank.unwrap().stop().await;
+    }
+
+    /// Toss is back at its old address with its old books.
+    pub(crate) async fn reopen_bank(&self) {
+        let address = self.bank_url.strip_prefix("http://").unwrap();
+        let listener = TcpListener::bind(address).unwrap();
+        let bank = RunningSandbox::start(self.sandbox.clone(), listener)
+            .await
+            .unwrap();
+        *self.bank.lock().unwrap_or_else(PoisonError::into_inner) = Some(bank);
+    }
+
+    /// What the bank did for an order; nothing at all if it never heard of it.
+    pub(crate) fn booked(&self, order_id: &str) -> LedgerRow {
+        self.sandbox
+            .ledger_row(order_id)
+            .unwrap_or_else(|| LedgerRow {
+                order_id: order_id.to_owned(),
+                approvals: 0,
+                approved: 0,
+                canceled: 0,
+                net: 0,
+            })
+    }
+
+    /// How many orders the bank has approved; a second approval of any fails the test.
+    pub(crate) fn approved_orders(&self) -> usize {
+        let ledger = self.sandbox.ledger();
+        assert!(
+            ledger.iter().all(|row| row.approvals <= 1),
+            "an order was charged twice"
+        );
+        ledger.iter().filter(|row| row.approvals == 1).count()
+    }
+
+    /// What Toss was asked about an order, oldest first.
+    pub(crate) fn calls(&self, order_id: &str) -> Vec<Call> {
+        let mut calls = self.sandbox.calls();
+        calls.retain(|call| call.order_id.as_deref() == Some(order_id));
+        calls
+    }
+
+    /// Waits until Toss has been asked to approve an order.
+    pub(crate) async fn until_asked(&self, order_id: &str) {
+        crate::until("Toss is asked", async || {
+            self.calls(order_id)
+                .iter()
+                .any(|call| call.endpoint == Endpoint::Confirm)
+        })
+        .await;
+    }
+
+    /// Closes what is still open.
+    pub(crate) async fn clear(self) {
+        self.sandbox.clear_faults();
+        let shops = std::mem::take(&mut *self.shops.lock().unwrap_or_else(PoisonError::into_inner));
+        for shop in shops {
+            shop.close().await;
+        }
+        let bank = self
+            .bank
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(bank) = bank {
+            bank.stop().await;
+        }
+    }
+}
+
+/// Brings a MySQL database to where a SQLite file is after its first start.
+async fn stock_the_shelves(url: DatabaseUrl) {
+    let database = Database::connect(&DatabaseSettings::new(url))
+        .await
+        .unwrap();
+    database.migrate().await.unwrap();
+    let (clock, ids, _) = wiring::system_ids();
+    let users = UserService::new(database.users(), clock, ids);
+    for id in [1, 2] {
+        let profile = UserProfile {
+            username: format!("구매자 {id}"),
+            email: format!("buyer{id}@shop.example"),
+        };
+        users.put(UserId::new(id).unwrap(), &profile).await.unwrap();
+    }
+    let products = ProductService::new(database.products(), Arc::new(SystemClock));
+    for (id, price) in [(1, 50_000), (2, 30_000)] {
+        let new = NewProduct {
+            name: format!("상품 {id}"),
+            description: String::new(),
+            price: Money::from_won(price).unwrap(),
+            stock: Stock::new(59).unwrap(),
+            seller_id: SellerId::new(2).unwrap(),
+        };
+        assert_eq!(products.create(&new).await.unwrap().id.get(), id);
+    }
+}

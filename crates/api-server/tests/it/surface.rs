@@ -1,0 +1,68 @@
+//! What machines ask a server about itself.
+
+use api_server::http::Code;
+use serde_json::{Value, json};
+
+use crate::stage::Stage;
+
+/// Every route that is served, with its methods.
+const ROUTES: [(&str, &[&str]); 9] = [
+    ("/api/v1/payments/checkout", &["post"]),
+    ("/api/v1/payments/confirm", &["post"]),
+    ("/api/v1/payments/{orderId}", &["get"]),
+    ("/api/v1/products", &["get", "post"]),
+    ("/api/v1/products/{productId}", &["get", "patch"]),
+    ("/api/v1/products/{productId}/stock-adjustments", &["post"]),
+    ("/api/v1/users/{userId}", &["put"]),
+    ("/health/live", &["get"]),
+    ("/health/ready", &["get"]),
+];
+
+pub(crate) async fn health_is_up(stage: &Stage) {
+    let shop = stage.open(&[]).await;
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(shop.get(path).await.data()["status"], json!("UP"));
+    }
+}
+
+pub(crate) async fn the_openapi_document_lists_every_route(stage: &Stage) {
+    let shop = stage.open(&[]).await;
+    let answer = shop.get("/openapi.json").await;
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let document: Value = serde_json::from_str(&answer.text).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3."));
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), ROUTES.len());
+    for (path, methods) in ROUTES {
+        let operations = paths[path].as_object().unwrap();
+        for method in methods {
+            assert!(operations.contains_key(*method), "{method} {path}");
+        }
+        for (method, operation) in operations {
+            let responses = operation["responses"].as_object().unwrap();
+            for (status, response) in responses {
+                documented_codes_fit(&format!("{method} {path}"), status, response);
+            }
+        }
+    }
+    // Every reference leads somewhere.
+    for (at, _) in answer.text.match_indices("\"$ref\": \"#") {
+        let pointer = answer.text[at + 10..].split('"').next().unwrap();
+        assert!(document.pointer(&pointer[1..]).is_some(), "{pointer}");
+    }
+}
+
+/// Each code that a response names exists, and comes with that status.
+fn documented_codes_fit(operation: &str, status: &str, response: &Value) {
+    let text = response["description"].as_str().unwrap();
+    let is_code = |word: &&str| word.len() == 6 && word.starts_with('E');
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    for word in words.filter(is_code) {
+        let code = Code::ALL.iter().find(|code| code.as_str() == word);
+        let code = code.unwrap_or_else(|| panic!("{operation}: {word}"));
+        // A part that is down is told with the internal error's code and a status of its own.
+        let own = code.status().as_str() == status;
+        let down = (word, status) == ("E99999", "503");
+        assert!(own || down, "{operation}: {word} with {status}");
+    }
+}

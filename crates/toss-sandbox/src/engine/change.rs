@@ -1,0 +1,195 @@
+//! What the engine changes, one fact at a time: the journal's vocabulary. The engine alters its
+//! books only by applying these, live and when it is rebuilt.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Method, RequestedMethod};
+
+/// One change of the books. Amounts are won, times the sandbox's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Change {
+    /// A payment was opened; it is READY.
+    Opened(Box<Opening>),
+    /// A browser opened the payment's window.
+    WindowOpened {
+        /// Names the window in `/sandbox/window/{id}`.
+        window_id: String,
+        /// The payment that it is about.
+        payment_key: String,
+        /// What the page asked for.
+        method: RequestedMethod,
+        /// Who is expected to pay into a virtual account.
+        customer_name: String,
+        /// Where the browser goes when the buyer has paid.
+        success_url: String,
+        /// Where the browser goes otherwise.
+        fail_url: String,
+    },
+    /// The buyer has used the window; it opens no more.
+    WindowFinished {
+        /// The window.
+        window_id: String,
+    },
+    /// The buyer authenticated: READY → `IN_PROGRESS`.
+    Authenticated {
+        /// The payment.
+        payment_key: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// How it is paid.
+        method: Method,
+        /// The code with which its confirm will be declined, if the buyer chose one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decline_at_confirm: Option<String>,
+    },
+    /// Money was taken: `IN_PROGRESS` → DONE.
+    Approved {
+        /// The payment.
+        payment_key: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// How much.
+        amount: u64,
+        /// The approval.
+        transaction_key: String,
+    },
+    /// A virtual account was issued: `IN_PROGRESS` → `WAITING_FOR_DEPOSIT`.
+    AccountIssued {
+        /// The payment.
+        payment_key: String,
+        /// When the account stops taking its deposit.
+        due_at: DateTime<Utc>,
+        /// The issue.
+        transaction_key: String,
+    },
+    /// Money arrived in a virtual account: `WAITING_FOR_DEPOSIT` → DONE.
+    Deposited {
+        /// The payment.
+        payment_key: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// How much.
+        amount: u64,
+        /// The deposit.
+        transaction_key: String,
+    },
+    /// Declined: READY or `IN_PROGRESS` → ABORTED.
+    Declined {
+        /// The payment.
+        payment_key: String,
+        /// Toss's code.
+        code: String,
+    },
+    /// Lapsed: READY or `IN_PROGRESS` → EXPIRED.
+    Expired {
+        /// The payment.
+        payment_key: String,
+    },
+    /// Money was given back, or an account that nobody paid into was withdrawn.
+    Canceled {
+        /// The payment.
+        payment_key: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// How much.
+        amount: u64,
+        /// The tax-free part of it.
+        tax_free: u64,
+        /// The merchant's reason.
+        reason: String,
+        /// The cancel.
+        transaction_key: String,
+    },
+    /// An answer was stored under its idempotency key.
+    Answered {
+        /// URL path, a line break, and the key.
+        scope: String,
+        /// When the key was first used.
+        first_used: DateTime<Utc>,
+        /// What is replayed.
+        answer: Answer,
+    },
+    /// The clock was put forward.
+    ClockAdvanced {
+        /// How far the sandbox's clock is ahead of the machine's, in milliseconds.
+        offset_ms: i64,
+    },
+}
+
+/// A payment as it is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Opening {
+    /// Toss's key.
+    pub payment_key: String,
+    /// The merchant's order id.
+    pub order_id: String,
+    /// What the buyer reads.
+    pub order_name: String,
+    /// Won.
+    pub amount: u64,
+    /// The tax-free part of it, in won.
+    pub tax_free: u64,
+    /// How it is expected to be paid.
+    pub method: Method,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Authenticates deposit callbacks.
+    pub secret: String,
+    /// Digits that the method needs.
+    pub digits: String,
+}
+
+/// A change that cannot follow from what came before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {subject} does not follow from the changes before it")]
+pub struct Inconsistent {
+    /// What the change claims.
+    pub what: &'static str,
+    /// The payment, window or key that it names.
+    pub subject: String,
+}
+
+impl Inconsistent {
+    pub(super) fn new(what: &'static str, subject: &str) -> Self {
+        Self {
+            what,
+            subject: subject.to_owned(),
+        }
+    }
+}
+
+/// The changes made since they were last taken; none are kept unless someone wants them.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    made: Vec<Change>,
+    wanted: bool,
+}
+
+impl Changes {
+    /// From now on changes are kept until they are taken.
+    pub(super) fn want(&mut self) {
+        self.wanted = true;
+    }
+
+    pub(super) fn wanted(&self) -> bool {
+        self.wanted
+    }
+
+    /// Notes a change that has been or is about to be applied.
+    pub(super) fn note(&mut self, change: &Change) {
+        if self.wanted {
+            self.made.push(change.clone());
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.made)
+    }
+}

@@ -1,0 +1,176 @@
+//! The way of a call into the engine: who calls, what a fault does to it, and whether its
+//! idempotency key lets it in.
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+
+use super::{
+    Answer, ApiError, ApiRequest, Call, Delivery, Engine, IDEMPOTENCY_KEY_MAX, Reception, Step,
+    Ticket,
+    idempotency::Claim,
+    request::{ConfirmBody, parse},
+};
+use crate::fault::{Effect, Endpoint};
+
+impl Engine {
+    /// Receives a call: authentication, faults, idempotency. Work may be left to do.
+    pub fn receive(&mut self, now: DateTime<Utc>, request: ApiRequest) -> Reception {
+        let confirm =
+            (request.endpoint == Endpoint::Confirm).then(|| parse::<ConfirmBody>(&request.body));
+        let order_id = self.order_id(&request, confirm.as_ref());
+        let number = self.note(now, &request, confirm.as_ref(), order_id.clone());
+        let deliver = |delivery| Reception {
+            delay: Duration::ZERO,
+            step: Step::Deliver(delivery),
+        };
+        if let Err(error) = self.authorise(&request) {
+            return deliver(self.refuse(&request, number, &error));
+        }
+        let key = request.scoped_key();
+        if key
+            .as_ref()
+            .is_some_and(|key| key.chars().count() > IDEMPOTENCY_KEY_MAX)
+        {
+            return deliver(self.refuse(
+                &request,
+                number,
+                &ApiError::new("INVALID_IDEMPOTENCY_KEY"),
+            ));
+        }
+        let affliction = self.faults.strike(request.endpoint, order_id.as_deref());
+        let delay_ms: u64 = affliction
+            .delays
+            .iter()
+            .map(|(min, max)| self.random.between(*min, *max))
+            .sum();
+        let delay = Duration::from_millis(delay_ms);
+        let effect = affliction.effect;
+        if let Some(delivery) = self.unreached(&request, number, effect.as_ref()) {
+            return Reception {
+                delay,
+                step: Step::Deliver(delivery),
+            };
+        }
+        let scope = match key.map(|key| self.idempotency.claim(now, &key, &request.path)) {
+            None => None,
+            Some(Claim::Fresh(scope)) => Some(scope),
+            Some(Claim::Running) => {
+                let error = ApiError::new("IDEMPOTENT_REQUEST_PROCESSING");
+                return deliver(self.refuse(&request, number, &error));
+            }
+            Some(Claim::Replay(first)) => {
+                let answer = Answer {
+                    trace_id: self.random.trace_id(),
+                    first_trace_id: Some(first.trace_id.clone()),
+                    ..first
+                };
+                let delivery = self.carry(number, answer, effect.as_ref());
+                return Reception {
+                    delay,
+                    step: Step::Deliver(delivery),
+                };
+            }
+        };
+        let ticket = Ticket {
+            request,
+            number,
+            confirm,
+            effect,
+            scope,
+        };
+        Reception {
+            delay,
+            step: Step::Work(Box::new(ticket)),
+        }
+    }
+
+    fn order_id(
+        &self,
+        request: &ApiRequest,
+        confirm: Option<&Result<ConfirmBody, ApiError>>,
+    ) -> Option<String> {
+        match request.endpoint {
+            Endpoint::Confirm => confirm
+                .and_then(|body| body.as_ref().ok())
+                .map(|body| body.order_id.clone()),
+            Endpoint::GetByOrder => Some(request.subject.clone()),
+            Endpoint::Get | Endpoint::Cancel => {
+                self.bank.order_of(&request.subject).map(str::to_owned)
+            }
+            Endpoint::Transactions => None,
+        }
+    }
+
+    fn note(
+        &mut self,
+        now: DateTime<Utc>,
+        request: &ApiRequest,
+        confirm: Option<&Result<ConfirmBody, ApiError>>,
+        order_id: Option<String>,
+    ) -> u64 {
+        let payment_key = match request.endpoint {
+            Endpoint::Confirm => confirm
+                .and_then(|body| body.as_ref().ok())
+                .map(|body| body.payment_key.clone()),
+            Endpoint::Get | Endpoint::Cancel => Some(request.subject.clone()),
+            Endpoint::GetByOrder | Endpoint::Transactions => None,
+        };
+        self.calls.arrive(Call {
+            at: now,
+            method: request.endpoint.method(),
+            endpoint: request.endpoint,
+            order_id,
+            payment_key,
+            idempotency_key: request.idempotency_key.clone(),
+            status: None,
+        })
+    }
+
+    /// Toss reads `Basic base64(secretKey + ":")`; the colon is mandatory, the password empty.
+    fn authorise(&self, request: &ApiRequest) -> Result<(), ApiError> {
+        let unauthorised = || ApiError::new("UNAUTHORIZED_KEY");
+        let header = request.authorization.as_deref().ok_or_else(unauthorised)?;
+        let (scheme, encoded) = header.split_once(' ').ok_or_else(unauthorised)?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return Err(unauthorised());
+        }
+        let decoded = STANDARD
+            .decode(encoded.trim())
+            .map_err(|_| ApiError::new("INCORRECT_BASIC_AUTH_FORMAT"))?;
+        let Some(colon) = decoded.iter().position(|byte| *byte == b':') else {
+            return Err(ApiError::new("INCORRECT_BASIC_AUTH_FORMAT"));
+        };
+        // The keys of a sandbox guard no money, so the comparison need not take constant time.
+        if &decoded[..colon] == self.secret_key.as_bytes() {
+            Ok(())
+        } else {
+            Err(unauthorised())
+        }
+    }
+
+    /// The delivery of a call that a fault keeps from ever reaching Toss.
+    fn unreached(
+        &mut self,
+        request: &ApiRequest,
+        number: u64,
+        effect: Option<&Effect>,
+    ) -> Option<Delivery> {
+        match effect? {
+            Effect::SilenceWithoutApproval => Some(Delivery::Silence),
+            Effect::ResetWithoutApproval => Some(Delivery::Reset),
+            Effect::Html502 { executed: false } => {
+                let answer = self.answer(request, 200, String::new());
+                Some(self.carry(number, answer, effect))
+            }
+            Effect::Delay { .. }
+            | Effect::Error { .. }
+            | Effect::ApproveThenSilence
+            | Effect::ApproveThenReset
+            | Effect::Html502 { executed: true }
+            | Effect::ApproveThenError { .. }
+            | Effect::WrongAmount => None,
+        }
+    }
+}
