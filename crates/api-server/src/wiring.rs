@@ -114,30 +114,16 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
     let address = listener.local_addr()?;
 
     let (toss, running_sandbox, sandbox) = connect_toss(&settings, address).await?;
-    let products: Arc<dyn ProductReceiver> =
-        Arc::new(ProductService::new(database.products(), Arc::clone(&clock)));
-    let users: Arc<dyn UserReceiver> = Arc::new(UserService::new(
-        database.users(),
-        Arc::clone(&clock),
-        Arc::clone(&ids),
-    ));
-    let payments: Arc<dyn PaymentReceiver> = Arc::new(PaymentService::new(
-        Ports {
-            payments: database.payments(),
-            products: Arc::new(Products::new(Arc::clone(&products))),
-            buyers: Arc::new(Buyers::new(Arc::clone(&users))),
-            gateway: Arc::new(GuardedGateway::new(
-                Toss::new(toss),
-                settings.max_in_flight as usize,
-                BreakerSettings::default(),
-            )),
-            clock: Arc::clone(&clock),
-            ids: Arc::clone(&ids),
-            randomness,
-        },
-        settings.policy(),
-    ));
-
+    let system = System {
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+        randomness,
+    };
+    let Domains {
+        payments,
+        products,
+        users,
+    } = domains(&database, toss, system, &settings);
     let (tasks, stop, runtime) = (
         TaskTracker::new(),
         CancellationToken::new(),
@@ -192,6 +178,56 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         stop,
         grace,
     })
+}
+
+/// Time, ids and randomness.
+struct System {
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+    randomness: Arc<dyn Randomness>,
+}
+
+/// What each domain offers.
+struct Domains {
+    payments: Arc<dyn PaymentReceiver>,
+    products: Arc<dyn ProductReceiver>,
+    users: Arc<dyn UserReceiver>,
+}
+
+/// The domains over storage and Toss, joined by the bridges.
+fn domains(database: &Database, toss: TossClient, system: System, settings: &Settings) -> Domains {
+    let System {
+        clock,
+        ids,
+        randomness,
+    } = system;
+    let products: Arc<dyn ProductReceiver> =
+        Arc::new(ProductService::new(database.products(), Arc::clone(&clock)));
+    let users: Arc<dyn UserReceiver> = Arc::new(UserService::new(
+        database.users(),
+        Arc::clone(&clock),
+        Arc::clone(&ids),
+    ));
+    let gateway = GuardedGateway::new(
+        Toss::new(toss),
+        settings.max_in_flight as usize,
+        BreakerSettings::default(),
+    );
+    let ports = Ports {
+        payments: database.payments(),
+        products: Arc::new(Products::new(Arc::clone(&products))),
+        buyers: Arc::new(Buyers::new(Arc::clone(&users))),
+        gateway: Arc::new(gateway),
+        clock,
+        ids,
+        randomness,
+    };
+    let payments = Arc::new(PaymentService::new(ports, settings.policy()));
+    Domains {
+        payments,
+        products,
+        users,
+    }
 }
 
 /// The client of Toss, or of a sandbox on a loopback listener of its own.

@@ -4,7 +4,10 @@ mod model;
 mod port;
 mod receiver;
 #[cfg(any(test, feature = "testing"))]
-#[expect(clippy::expect_used, reason = "fixtures and contract suites fail by panicking")]
+#[expect(
+    clippy::expect_used,
+    reason = "fixtures and contract suites fail by panicking"
+)]
 pub mod testing;
 
 pub use model::{InvalidUser, User, UserProfile};

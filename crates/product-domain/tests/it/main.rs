@@ -1,10 +1,9 @@
 //! The in-memory repository keeps the same contract as the real ones, and the service its own.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 
 use kernel::{Money, ProductId, SellerId, SystemClock};
-use product_domain::model::{InvalidProduct, NewProduct, Stock};
+use product_domain::model::{InvalidProduct, NewProduct, ProductPatch, Stock};
 use product_domain::testing::{InMemoryProducts, contract};
 use product_domain::{
     AdjustError, Adjustment, CreateError, MockProductRepository, ProductReceiver, ProductService,
@@ -46,6 +45,6 @@ async fn unknown_products_are_named_in_the_refusal() {
     assert!(
         matches!(service.adjust(&adjustment).await, Err(AdjustError::UnknownProduct(at)) if at == id)
     );
-    let refused = service.update(id, &Default::default()).await;
+    let refused = service.update(id, &ProductPatch::default()).await;
     assert!(matches!(refused, Err(UpdateError::UnknownProduct(at)) if at == id));
 }

@@ -1,5 +1,4 @@
 //! The in-memory repository keeps the same contract as the real ones, and the service its own.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 
