@@ -2,6 +2,7 @@
 
 mod arrows;
 mod cargo;
+mod chaos;
 mod ci;
 mod error_pages;
 mod graph;
@@ -33,6 +34,8 @@ enum Command {
     Test(test::Options),
     /// Run everything that CI runs, stopping at the first failure
     Ci,
+    /// Kill servers (and MySQL) under load, and compare the outcome with the bank's books
+    Chaos(chaos::Options),
     /// Check which crate depends on which
     Arrows,
     /// Check that every error code of the server has its page
@@ -55,6 +58,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Test(options) => test::run(&root, &options),
         Command::Ci => ci::run(&root),
+        Command::Chaos(options) => chaos::run(&root, &options),
         Command::Arrows => arrows::run(&root),
         Command::ErrorPages => error_pages::run(&root),
     }
