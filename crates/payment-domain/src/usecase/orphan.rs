@@ -18,6 +18,15 @@ pub(super) fn orphan_look(payment: &Payment, now: Timestamp, policy: &Policy) ->
     (payment.attempts > 0).then(|| now + policy.orphan_look)
 }
 
+/// By what Toss is asked about an ended order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Search {
+    /// By every payment key that was ever sent for it: all that this program can have caused.
+    Keys,
+    /// Also by its order id, for money that came some other way.
+    KeysAndOrder,
+}
+
 /// What Toss holds of an ended order's money.
 enum Sought {
     Nothing,
@@ -26,7 +35,11 @@ enum Sought {
 }
 
 impl PaymentService {
-    pub(super) async fn seek_orphan(&self, payment: &Payment) -> Result<(), StoreError> {
+    pub(super) async fn seek_orphan(
+        &self,
+        payment: &Payment,
+        search: Search,
+    ) -> Result<(), StoreError> {
         let looks = payment.looks.saturating_add(1);
         let Some(owned) = self
             .start_look(payment, PaymentFact::OrphanSought, looks)
@@ -34,7 +47,7 @@ impl PaymentService {
         else {
             return Ok(());
         };
-        let outcome = match self.seek_at_toss(&owned).await? {
+        let outcome = match self.seek_at_toss(&owned, search).await? {
             Sought::Nothing => self.close_books(&owned, None).await,
             Sought::Unanswered => self.seek_later(&owned, None).await,
             Sought::Money(truth) => self.return_orphan(&owned, &truth).await,
@@ -45,26 +58,32 @@ impl PaymentService {
         Ok(())
     }
 
-    /// Asks for every payment key that was ever sent for this order.
-    async fn seek_at_toss(&self, payment: &Payment) -> Result<Sought, StoreError> {
+    async fn seek_at_toss(&self, payment: &Payment, search: Search) -> Result<Sought, StoreError> {
         let attempts = self.ports.payments.attempts(&payment.order_id).await?;
         let mut keys: Vec<&PaymentKey> = Vec::new();
-        for attempt in attempts
-            .iter()
-            .filter(|attempt| attempt.purpose == AttemptPurpose::Confirm)
-        {
+        for attempt in &attempts {
             if !keys.contains(&&attempt.payment_key) {
                 keys.push(&attempt.payment_key);
             }
         }
         let mut sought = Sought::Nothing;
+        let mut money = |answer| match answer {
+            LookUp::Found(truth) if holds_money(payment, &truth) => Some(truth),
+            LookUp::Found(_) | LookUp::Absent => None,
+            LookUp::Unavailable { .. } => {
+                sought = Sought::Unanswered;
+                None
+            }
+        };
         for key in keys {
-            match self.ports.gateway.look_up(key).await {
-                LookUp::Found(truth) if holds_money(payment, &truth) => {
-                    return Ok(Sought::Money(truth));
-                }
-                LookUp::Found(_) | LookUp::Absent => {}
-                LookUp::Unavailable { .. } => sought = Sought::Unanswered,
+            if let Some(truth) = money(self.ports.gateway.look_up(key).await) {
+                return Ok(Sought::Money(truth));
+            }
+        }
+        if search == Search::KeysAndOrder {
+            let answer = self.ports.gateway.look_up_order(&payment.order_id).await;
+            if let Some(truth) = money(answer) {
+                return Ok(Sought::Money(truth));
             }
         }
         Ok(sought)
