@@ -48,7 +48,8 @@ pub struct Settings {
     /// Toss's secret key. Without it the built-in sandbox takes Toss's place.
     #[arg(long, env = "TOSS_SECRET_KEY", hide_env_values = true, value_parser = parse_secret, global = true)]
     pub toss_secret_key: Option<SecretString>,
-    /// Toss's client key, which the demo shop's page needs.
+    /// Toss's client key, the pair of the secret key. Accepted, and used by nothing yet: the demo
+    /// shop exists in embedded mode only, with the sandbox's key.
     #[arg(long, env = "TOSS_CLIENT_KEY", hide_env_values = true, global = true)]
     pub toss_client_key: Option<String>,
     /// Where Toss's API is [default: Toss's own address].

@@ -1,37 +1,128 @@
-//! Confirms per second that the sandbox carries by itself, over real sockets.
+//! Confirms per second over real sockets: a bare actix-web endpoint, the sandbox in memory, the
+//! sandbox with its durable journal; then how long the journal takes to bring the books back.
 //!
-//! `cargo run --release -p toss-sandbox --example throughput -- [connections] [confirms]`
+//! `cargo run --release -p toss-sandbox --example throughput -- [connections] [confirms] [directory]`
+//!
+//! The directory is where the journal goes; measure on a real disk, not on a tmpfs.
 
 use std::{
     io::Write,
     net::{SocketAddr, TcpListener},
-    time::Instant,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
+use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context, bail, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use toss_sandbox::{RunningSandbox, Sandbox, SandboxConfig};
+use toss_sandbox::{JournalError, RunningSandbox, Sandbox, SandboxConfig};
+
+/// Threads that open payments before the clock starts; with a journal they share its syncs.
+const OPENERS: usize = 64;
+
+/// Longest wait for a stopped sandbox to let go of its journal.
+const RELEASE_MAX: Duration = Duration::from_secs(10);
+
+struct Load {
+    connections: usize,
+    confirms: usize,
+}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .map(|argument| argument.parse::<usize>());
-    let connections = arguments.next().transpose()?.unwrap_or(64);
-    let confirms = arguments.next().transpose()?.unwrap_or(50_000);
+    let mut arguments = std::env::args().skip(1);
+    let mut number = |default: usize| -> anyhow::Result<usize> {
+        let argument = arguments.next();
+        Ok(argument
+            .map(|text| text.parse())
+            .transpose()?
+            .unwrap_or(default))
+    };
+    let load = Load {
+        connections: number(64)?.max(1),
+        confirms: number(50_000)?,
+    };
+    let directory = arguments
+        .next()
+        .map_or_else(std::env::temp_dir, PathBuf::from);
+    let directory = tempfile::tempdir_in(directory)?;
+    let journal = directory.path().join("journal");
+
+    say(&format!(
+        "{} confirms over {} connections",
+        load.confirms, load.connections
+    ))?;
+    bare(&load).await?;
+    sandboxed("memory", &load, None).await?;
+    sandboxed("durable journal", &load, Some(&journal)).await?;
+    replay(&journal)
+}
+
+fn say(line: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}
+
+/// What the machine and the load generator allow: an endpoint that answers a fixed body as long
+/// as a payment's, on one worker, as the sandbox has.
+async fn bare(load: &Load) -> anyhow::Result<()> {
+    let body = "x".repeat(1_300);
+    let answer = web::Data::new(body);
+    let endpoint = async |_: web::Bytes, answer: web::Data<String>| {
+        HttpResponse::Ok().body(answer.as_str().to_owned())
+    };
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(answer.clone())
+            .route("/v1/payments/confirm", web::post().to(endpoint))
+    })
+    .workers(1)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    tokio::spawn(server);
     let sandbox = Sandbox::new(SandboxConfig::default());
+    let requests = requests(&sandbox, load.confirms)?;
+    measure("bare endpoint", load, address, &requests).await?;
+    handle.stop(false).await;
+    Ok(())
+}
+
+async fn sandboxed(name: &str, load: &Load, journal: Option<&Path>) -> anyhow::Result<()> {
+    let sandbox = Sandbox::open(SandboxConfig {
+        journal: journal.map(Path::to_owned),
+        ..SandboxConfig::default()
+    })?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let running = RunningSandbox::start(sandbox.clone(), listener).await?;
+    let requests = requests(&sandbox, load.confirms)?;
+    measure(name, load, address, &requests).await?;
+    let ledger = sandbox.ledger();
+    let approvals = ledger.iter().filter(|row| row.approvals == 1).count();
+    ensure!(
+        approvals == load.confirms,
+        "{approvals} of {} orders were approved once",
+        load.confirms
+    );
+    running.stop().await;
+    Ok(())
+}
 
-    let requests: Vec<_> = (0..confirms)
-        .map(|number| request(&sandbox, number))
-        .collect();
-    let share = confirms.div_ceil(connections.max(1)).max(1);
+/// Sends the requests over as many connections as the load has.
+async fn measure(
+    name: &str,
+    load: &Load,
+    address: SocketAddr,
+    requests: &[Vec<u8>],
+) -> anyhow::Result<()> {
+    let share = requests.len().div_ceil(load.connections).max(1);
     let before = Instant::now();
     let tasks: Vec<_> = requests
         .chunks(share)
@@ -41,22 +132,69 @@ async fn main() -> anyhow::Result<()> {
         task.await??;
     }
     let elapsed = before.elapsed();
-    let approvals = sandbox
-        .ledger()
-        .iter()
-        .filter(|row| row.approvals == 1)
-        .count();
-    ensure!(
-        approvals == confirms,
-        "{approvals} of {confirms} orders were approved once"
-    );
-    let per_second = confirms.to_string().parse::<f64>()? / elapsed.as_secs_f64();
-    writeln!(
-        std::io::stdout(),
-        "{confirms} confirms over {connections} connections in {elapsed:.2?}: {per_second:.0} per second"
-    )?;
-    running.stop().await;
-    Ok(())
+    let per_second = requests.len().to_string().parse::<f64>()? / elapsed.as_secs_f64();
+    say(&format!(
+        "{name:>16}: {per_second:>8.0} per second ({elapsed:.2?})"
+    ))
+}
+
+/// Rebuilds the books, as a restart does.
+fn replay(journal: &Path) -> anyhow::Result<()> {
+    let waiting = Instant::now();
+    loop {
+        let before = Instant::now();
+        let opened = Sandbox::open(SandboxConfig {
+            journal: Some(journal.to_owned()),
+            ..SandboxConfig::default()
+        });
+        match opened {
+            Ok(sandbox) => {
+                let (took, records) = (before.elapsed(), sandbox.journal_records().unwrap_or(0));
+                let megabytes = std::fs::metadata(journal)?.len() / 1_000_000;
+                say(&format!(
+                    "{:>16}: {records} records, {megabytes} MB, in {took:.2?}",
+                    "replay"
+                ))?;
+                let before = Instant::now();
+                let holds = sandbox.invariants()?.holds;
+                ensure!(holds, "the books are not consistent");
+                return say(&format!(
+                    "{:>16}: hold ({:.2?})",
+                    "invariants",
+                    before.elapsed()
+                ));
+            }
+            // The stopped server's threads let go of it one after the other.
+            Err(JournalError::InUse { .. }) if waiting.elapsed() < RELEASE_MAX => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The bytes of confirms for payments made for them.
+fn requests(sandbox: &Sandbox, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
+    let share = count.div_ceil(OPENERS).max(1);
+    std::thread::scope(|scope| {
+        let openers: Vec<_> = (0..count)
+            .step_by(share)
+            .map(|first| {
+                let numbers = first..(first + share).min(count);
+                scope.spawn(move || -> Vec<_> {
+                    numbers.map(|number| request(sandbox, number)).collect()
+                })
+            })
+            .collect();
+        let mut requests = Vec::with_capacity(count);
+        for opener in openers {
+            match opener.join() {
+                Ok(some) => requests.extend(some),
+                Err(_) => bail!("a payment could not be opened"),
+            }
+        }
+        Ok(requests)
+    })
 }
 
 /// The bytes of a confirm for a payment made for it.

@@ -3,13 +3,14 @@
 use std::{
     io::Write,
     net::{SocketAddr, TcpListener},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use anyhow::{Context, ensure};
 use clap::Parser;
 use toss_sandbox::{
-    DEFAULT_CLIENT_KEY, DEFAULT_SECRET_KEY, RunningSandbox, Sandbox, SandboxConfig,
+    DEFAULT_CLIENT_KEY, DEFAULT_SECRET_KEY, JournalFailure, RunningSandbox, Sandbox, SandboxConfig,
 };
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
@@ -32,6 +33,9 @@ struct Arguments {
     /// Where browsers reach the sandbox, if not at the listening address.
     #[arg(long, env = "SANDBOX_PUBLIC_URL")]
     public_url: Option<String>,
+    /// File that keeps the books across restarts and crashes. Without it they live in memory.
+    #[arg(long, env = "SANDBOX_JOURNAL")]
+    journal: Option<PathBuf>,
     /// Worker threads.
     #[arg(long, env = "SANDBOX_WORKERS", default_value_t = 1)]
     workers: usize,
@@ -64,7 +68,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     }
     let listener = TcpListener::bind(arguments.listen)
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
-    let sandbox = Sandbox::new(SandboxConfig {
+    let journal = arguments.journal.clone();
+    let sandbox = Sandbox::open(SandboxConfig {
         secret_key: arguments.secret_key,
         client_key: arguments.client_key,
         seed: arguments.seed,
@@ -72,20 +77,25 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
             .public_url
             .map(|url| url.trim_end_matches('/').to_owned()),
         workers: arguments.workers,
+        journal: arguments.journal,
         ..SandboxConfig::default()
-    });
+    })?;
     let running = RunningSandbox::start(sandbox.clone(), listener).await?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "Toss sandbox on {}", running.base_url())?;
     writeln!(out, "  client key  {}", sandbox.client_key())?;
     writeln!(out, "  secret key  {}", sandbox.secret_key())?;
     writeln!(out, "  script      {}/v2/standard", running.base_url())?;
+    if let (Some(path), Some(records)) = (journal, sandbox.journal_records()) {
+        writeln!(out, "  journal     {} ({records} records)", path.display())?;
+    }
     drop(out);
-    stop_signal()
-        .await
-        .context("cannot wait for the stop signal")?;
+    let ended = tokio::select! {
+        stopped = stop_signal() => stopped.context("cannot wait for the stop signal"),
+        () = sandbox.journal_failure() => Err(JournalFailure.into()),
+    };
     running.stop().await;
-    Ok(())
+    ended
 }
 
 /// Ctrl-C, or the signal with which containers are stopped.

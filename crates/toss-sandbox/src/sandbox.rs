@@ -10,20 +10,23 @@ use std::{
 
 use actix_web::web::ServiceConfig;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
 
 use crate::{
-    ActiveFault, Call, CallTotals, Fault, LedgerRow, SandboxConfig,
-    engine::{ApiError, Engine, Method},
+    ActiveFault, Call, CallTotals, Fault, JournalError, JournalFailure, LedgerRow, SandboxConfig,
+    engine::{ApiError, Engine, Findings, Method},
     http,
+    journal::Journal,
 };
-
-/// Farthest that the clock may be put forward in all: a hundred years, in milliseconds.
-const CLOCK_OFFSET_MAX_MS: i64 = 100 * 365 * 86_400_000;
 
 /// A sandbox: the engine behind a lock, with a clock that can be put forward.
 ///
 /// Cheap to clone; clones share everything. The lock is held for the engine's work alone, never
 /// across an await, so no delay of one call holds another up.
+///
+/// With a journal, the calls that change or show the books return when what they did or saw is on
+/// disk; from async code they block for a sync, a few milliseconds. Should the journal fail, they
+/// return all the same: ask [`Sandbox::journal_failure`].
 #[derive(Debug, Clone)]
 pub struct Sandbox(Arc<Shared>);
 
@@ -31,17 +34,70 @@ pub struct Sandbox(Arc<Shared>);
 struct Shared {
     config: SandboxConfig,
     engine: Mutex<Engine>,
+    /// The engine's offset once more, to be read without its lock.
     clock_offset_ms: AtomicI64,
+    journal: Option<Journal>,
+}
+
+/// What a step came to, and the journal record that must be on disk before anybody hears of it.
+#[must_use]
+pub(crate) struct Done<T> {
+    value: T,
+    seq: u64,
+}
+
+/// What `GET /sandbox/invariants` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Invariants {
+    /// Whether nothing is wrong.
+    pub holds: bool,
+    /// How many orders were examined.
+    pub orders: usize,
+    /// How many payments were examined.
+    pub payments: usize,
+    /// How many records of the journal were replayed and compared with the live books; none
+    /// without a journal.
+    pub records_replayed: Option<u64>,
+    /// What is wrong, in words: the first hundred.
+    pub findings: Vec<String>,
+    /// How many findings there are.
+    pub findings_total: usize,
 }
 
 impl Sandbox {
-    /// A sandbox without payments.
-    pub fn new(config: SandboxConfig) -> Self {
-        let engine = Mutex::new(Engine::new(&config));
+    /// A sandbox without payments, whose books live as long as the process: for one with a
+    /// journal, [`Sandbox::open`]. A path in [`SandboxConfig::journal`] is not heeded here.
+    pub fn new(mut config: SandboxConfig) -> Self {
+        if let Some(path) = config.journal.take() {
+            tracing::error!(path = %path.display(), "Sandbox::new keeps no journal: Sandbox::open does");
+        }
+        let engine = Engine::new(&config);
+        Self::with(config, engine, None)
+    }
+
+    /// A sandbox with the books of its journal, or without payments if there is none.
+    ///
+    /// # Errors
+    /// [`JournalError`] if the journal cannot be used or is corrupt. A last line that a crash tore
+    /// is no error: it is cut off with a warning, as nobody was answered on its account.
+    pub fn open(config: SandboxConfig) -> Result<Self, JournalError> {
+        let Some(path) = config.journal.clone() else {
+            return Ok(Self::new(config));
+        };
+        let mut engine = Engine::new(&config);
+        let journal = Journal::open(&path, |change| engine.apply(change))?;
+        engine.resume_after(journal.records());
+        engine.record_changes();
+        Ok(Self::with(config, engine, Some(journal)))
+    }
+
+    fn with(config: SandboxConfig, engine: Engine, journal: Option<Journal>) -> Self {
         Self(Arc::new(Shared {
             config,
-            engine,
-            clock_offset_ms: AtomicI64::new(0),
+            clock_offset_ms: AtomicI64::new(engine.clock_offset_ms()),
+            engine: Mutex::new(engine),
+            journal,
         }))
     }
 
@@ -95,9 +151,9 @@ impl Sandbox {
         amount: u64,
         method: Method,
     ) -> String {
-        let now = self.now();
-        self.engine()
-            .authenticate(now, order_id, order_name, amount, method)
+        self.done(
+            self.act(|engine, now| engine.authenticate(now, order_id, order_name, amount, method)),
+        )
     }
 
     /// The money arrives in a virtual account. Returns the Payment object as JSON text.
@@ -105,8 +161,7 @@ impl Sandbox {
     /// # Errors
     /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if the payment waits for none or is overdue.
     pub fn deposit(&self, payment_key: &str) -> Result<String, ApiError> {
-        let now = self.now();
-        self.engine().deposit(now, payment_key)
+        self.done(self.act(|engine, now| engine.deposit(now, payment_key)))
     }
 
     /// Puts a fault in force; beyond [`FAULTS_MAX`](crate::fault::FAULTS_MAX) the oldest ends.
@@ -126,21 +181,21 @@ impl Sandbox {
 
     /// The Payment object of a key, in Korean.
     pub fn payment(&self, payment_key: &str) -> Option<serde_json::Value> {
-        let now = self.now();
-        self.engine()
-            .payment(now, payment_key, |_, view| serde_json::to_value(view).ok())
-            .flatten()
+        let see = |engine: &mut Engine, now| {
+            engine.payment(now, payment_key, |_, view| serde_json::to_value(view).ok())
+        };
+        self.done(self.act(see)).flatten()
     }
 
     /// What the bank has done per order, in the order of first sight; orders that were never
     /// approved are there too.
     pub fn ledger(&self) -> Vec<LedgerRow> {
-        self.engine().ledger(0, usize::MAX)
+        self.done(self.act(|engine, _| engine.ledger(0, usize::MAX)))
     }
 
     /// What the bank has done for one order; none if it never heard of it.
     pub fn ledger_row(&self, order_id: &str) -> Option<LedgerRow> {
-        self.engine().ledger_row(order_id)
+        self.done(self.act(|engine, _| engine.ledger_row(order_id)))
     }
 
     /// The latest API calls (as many as [`SandboxConfig::calls_max`]), oldest first.
@@ -155,13 +210,72 @@ impl Sandbox {
 
     /// Puts the sandbox's clock forward; in all at most a hundred years.
     pub fn advance_clock(&self, by: Duration) {
+        self.done(self.advance(by));
+    }
+
+    pub(crate) fn advance(&self, by: Duration) -> Done<()> {
         let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        let advance = |offset: i64| Some(offset.saturating_add(by_ms).min(CLOCK_OFFSET_MAX_MS));
-        // The closure always returns a value, so there is nothing to fail.
-        let _previous =
-            self.0
-                .clock_offset_ms
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, advance);
+        self.act(|engine, _| {
+            let offset_ms = engine.advance_clock(by_ms);
+            // Stored under the engine's lock, so that of two jumps the later one stays.
+            self.0.clock_offset_ms.store(offset_ms, Ordering::Relaxed);
+        })
+    }
+
+    /// Examines the books: at most one net approval per order, every balance the sum of what
+    /// moved, and the journal replayed from its beginning equal to the live state.
+    ///
+    /// Blocks, and holds all else up for as long as the examination takes (not the replay): about
+    /// a second for a million payments.
+    ///
+    /// # Errors
+    /// [`JournalFailure`] if the journal has failed.
+    pub fn invariants(&self) -> Result<Invariants, JournalFailure> {
+        let journal = self.0.journal.as_ref();
+        let examined = self.act(|engine, _| {
+            let fingerprint = journal.map(|_| engine.fingerprint());
+            (engine.audit(), engine.counts(), fingerprint)
+        });
+        let seq = examined.seq;
+        let (mut findings, (orders, payments), fingerprint) = examined.value;
+        let mut records_replayed = None;
+        if let (Some(journal), Some(live)) = (journal, fingerprint) {
+            journal.durable_blocking(seq)?;
+            let mut rebuilt = Engine::new(&self.0.config);
+            match journal.replay(seq, |change| rebuilt.apply(change)) {
+                Ok(records) => {
+                    records_replayed = Some(records);
+                    findings.extend(live.differences(&rebuilt.fingerprint()));
+                }
+                Err(error) => findings.extend(Findings::one(error.to_string())),
+            }
+        }
+        Ok(Invariants {
+            holds: findings.is_empty(),
+            orders,
+            payments,
+            records_replayed,
+            findings_total: findings.total,
+            findings: findings.shown,
+        })
+    }
+
+    /// Returns when the journal has failed; never without one. From then on nothing is answered
+    /// but failures: the process should end.
+    pub async fn journal_failure(&self) {
+        match &self.0.journal {
+            Some(journal) => journal.failure().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// How many records the journal has on disk; none without a journal.
+    pub fn journal_records(&self) -> Option<u64> {
+        self.0.journal.as_ref().map(Journal::records)
+    }
+
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.0.journal.as_ref()
     }
 
     /// The sandbox's time: the machine's, plus what it was put forward.
@@ -173,9 +287,56 @@ impl Sandbox {
         Utc::now() + TimeDelta::milliseconds(self.0.clock_offset_ms.load(Ordering::Relaxed))
     }
 
-    /// The engine. A panic elsewhere does not make it unusable: each of its steps is either done
-    /// or not when the lock is let go.
+    /// Takes a step of the engine: its changes reach the journal in the order of the steps.
+    pub(crate) fn act<T>(&self, act: impl FnOnce(&mut Engine, DateTime<Utc>) -> T) -> Done<T> {
+        let now = self.now();
+        let mut engine = self.engine();
+        let value = act(&mut engine, now);
+        let seq = match &self.0.journal {
+            Some(journal) => journal.append(engine.take_changes()),
+            None => 0,
+        };
+        Done { value, seq }
+    }
+
+    /// What a step came to, once it may be told.
+    ///
+    /// # Errors
+    /// [`JournalFailure`]: it may not.
+    pub(crate) async fn told<T>(&self, done: Done<T>) -> Result<T, JournalFailure> {
+        if let Some(journal) = &self.0.journal {
+            journal.durable(done.seq).await?;
+        }
+        Ok(done.value)
+    }
+
+    /// Like [`Sandbox::told`], for the calls from Rust: they have no way to fail.
+    fn done<T>(&self, done: Done<T>) -> T {
+        if let Some(journal) = &self.0.journal {
+            // The writer has logged why; `journal_failure` tells whoever asks.
+            let _unkept = journal.durable_blocking(done.seq);
+        }
+        done.value
+    }
+
+    /// The engine, for what changes and shows nothing of the books. A panic elsewhere does not
+    /// make it unusable: each of its steps is either done or not when the lock is let go.
     pub(crate) fn engine(&self) -> MutexGuard<'_, Engine> {
         self.0.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Done<T> {
+    /// Takes the next step with what this one came to.
+    pub(crate) fn then<U>(self, next: impl FnOnce(T) -> Done<U>) -> Done<U> {
+        let seq = self.seq;
+        let mut done = next(self.value);
+        done.seq = done.seq.max(seq);
+        done
+    }
+
+    /// What a step came to, for deciding on the next one; not to be told.
+    pub(crate) fn peek(&self) -> &T {
+        &self.value
     }
 }

@@ -47,7 +47,8 @@ pub enum Applied {
 pub trait PaymentRepository: Send + Sync {
     /// Stores a checked-out payment with its lines, its first history entry and its idempotency
     /// key, if any. MUST return `KeyTaken` when the user has used that key before, also when two
-    /// come at once; MUST refuse an order id that exists with [`StoreError::Corrupt`].
+    /// come at once; MUST refuse an order id that exists with [`StoreError::Corrupt`], and leave the key
+    /// free then.
     async fn insert<'a>(
         &self,
         payment: &Payment,
@@ -67,7 +68,8 @@ pub trait PaymentRepository: Send + Sync {
     /// Stores a change if the payment still has the expected status **and** fence, decided by one
     /// conditional update. MUST store the payment's new state, the history entry, the attempt, the
     /// transaction and the outbox message together or not at all, and MUST return `Stale` without
-    /// any effect otherwise. The outbox message is due at the change's time.
+    /// any effect otherwise. MUST refuse the end of an attempt that was never begun with
+    /// [`StoreError::Corrupt`], without any effect. The outbox message is due at the change's time.
     async fn apply(&self, change: &Change) -> Result<Applied, StoreError>;
 
     /// Payments whose `due_at` is not after `now`, earliest first, at most `limit`.

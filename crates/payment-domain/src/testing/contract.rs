@@ -30,6 +30,8 @@ pub async fn all(repository: Repository) {
     a_checkout_key_makes_one_order_for_many_at_once(&repository).await;
     a_change_stores_everything_it_brings(&repository).await;
     a_stale_change_has_no_effect(&repository).await;
+    a_change_that_cannot_be_stored_whole_has_no_effect(&repository).await;
+    a_refused_insert_leaves_its_checkout_key_free(&repository).await;
     one_of_many_claims_wins(&repository).await;
     due_payments_come_earliest_first(&repository).await;
     messages_live_until_they_are_delivered(&repository).await;
@@ -388,6 +390,52 @@ async fn a_stale_change_has_no_effect(repository: &Repository) {
             .expect("messages")
             .is_empty()
     );
+}
+
+async fn a_change_that_cannot_be_stored_whole_has_no_effect(repository: &Repository) {
+    let claimed = claim(&store(repository, "contract-whole").await);
+    assert_eq!(
+        repository.apply(&claimed).await.expect("apply"),
+        Applied::Yes
+    );
+    let mut settled = finish(&claimed.after);
+    if let Some(AttemptChange::Finish { number, .. }) = &mut settled.attempt {
+        *number = 7;
+    }
+    let refused = repository.apply(&settled).await;
+    assert!(
+        matches!(refused, Err(StoreError::Corrupt { .. })),
+        "{refused:?}"
+    );
+    let id = &claimed.after.order_id;
+    assert_eq!(read(repository, id).await, claimed.after);
+    assert_eq!(repository.history(id).await.expect("history").len(), 2);
+    assert!(
+        repository
+            .transactions(id)
+            .await
+            .expect("transactions")
+            .is_empty()
+    );
+    assert!(
+        repository
+            .messages_of(id)
+            .await
+            .expect("messages")
+            .is_empty()
+    );
+}
+
+async fn a_refused_insert_leaves_its_checkout_key_free(repository: &Repository) {
+    let stored = store(repository, "contract-key-free").await;
+    let asked = key("free-key", 1, "a");
+    let refused = repository.insert(&stored, Some(&asked)).await;
+    assert!(
+        matches!(refused, Err(StoreError::Corrupt { .. })),
+        "{refused:?}"
+    );
+    let found = repository.find_checkout(asked.user_id, &asked.key).await;
+    assert_eq!(found.expect("find"), None);
 }
 
 async fn one_of_many_claims_wins(repository: &Repository) {

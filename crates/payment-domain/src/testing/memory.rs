@@ -92,11 +92,26 @@ impl PaymentRepository for InMemoryPayments {
     async fn apply(&self, change: &Change) -> Result<Applied, StoreError> {
         let mut tables = self.tables();
         let id = change.after.order_id.clone();
+        let ends_nothing = |number: u32| {
+            let attempts = tables.attempts.get(&id);
+            !attempts.is_some_and(|all| all.iter().any(|attempt| attempt.number == number))
+        };
+        let impossible = match &change.attempt {
+            Some(AttemptChange::Finish { number, .. }) => ends_nothing(*number),
+            Some(AttemptChange::Start(_)) | None => false,
+        };
         match tables.payments.get_mut(&id) {
             Some(stored)
                 if stored.status == change.expected_status
                     && stored.fence == change.expected_fence =>
             {
+                if impossible {
+                    let source = format!("order {id} has no such attempt").into();
+                    return Err(StoreError::Corrupt {
+                        action: "store a change",
+                        source,
+                    });
+                }
                 stored.clone_from(&change.after);
             }
             Some(_) | None => return Ok(Applied::Stale),

@@ -2,35 +2,13 @@
 
 use std::sync::Arc;
 
-use kernel::{Fence, IdempotencyKey, StoreError, UserId};
-use payment_domain::port::{
-    CheckoutKey, HoldReply, HoldRequest, Inserted, PaymentRepository, ProductPort,
-};
-use payment_domain::testing::{InMemoryPayments, Shelf, contract, order_id, payment, quoted};
+use kernel::Fence;
+use payment_domain::port::{HoldReply, HoldRequest, ProductPort};
+use payment_domain::testing::{InMemoryPayments, Shelf, contract, order_id, quoted};
 
 #[tokio::test]
 async fn the_fake_keeps_the_repository_s_contract() {
     contract::all(Arc::new(InMemoryPayments::new())).await;
-}
-
-#[tokio::test]
-async fn a_refused_insert_leaves_its_checkout_key_free() {
-    let payments = InMemoryPayments::new();
-    let key = CheckoutKey {
-        user_id: UserId::new(1).unwrap(),
-        key: "key-1".parse::<IdempotencyKey>().unwrap(),
-        fingerprint: "a".repeat(64),
-    };
-    payments.insert(&payment(), None).await.unwrap();
-    let refused = payments.insert(&payment(), Some(&key)).await;
-    assert!(matches!(refused, Err(StoreError::Corrupt { .. })));
-    let found = payments.find_checkout(key.user_id, &key.key).await.unwrap();
-    assert_eq!(found, None);
-
-    let mut other = payment();
-    other.order_id = order_id("order-000002");
-    let stored = payments.insert(&other, Some(&key)).await.unwrap();
-    assert_eq!(stored, Inserted::Stored);
 }
 
 fn hold(fence: i64, pieces: i64) -> HoldRequest {

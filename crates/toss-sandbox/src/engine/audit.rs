@@ -34,6 +34,14 @@ impl Findings {
         }
     }
 
+    /// A single one.
+    pub fn one(finding: String) -> Self {
+        Self {
+            shown: vec![finding],
+            total: 1,
+        }
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.total == 0
@@ -69,7 +77,10 @@ impl Fingerprint {
         });
         for (index, (live, back)) in self.payments.iter().zip(&replayed.payments).enumerate() {
             findings.expect(live == back, || {
-                format!("the journal brings back another payment number {}", index + 1)
+                format!(
+                    "the journal brings back another payment number {}",
+                    index + 1
+                )
             });
         }
         for (what, live, back) in [
@@ -212,7 +223,10 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let mut engine = Engine::new(&SandboxConfig::default());
         let key = engine.authenticate(now, "order-0001", "name", 1_000, Method::card());
-        engine.call(now, ApiRequest::confirm(DEFAULT_SECRET_KEY, &key, "order-0001", 1_000));
+        engine.call(
+            now,
+            ApiRequest::confirm(DEFAULT_SECRET_KEY, &key, "order-0001", 1_000),
+        );
         engine
     }
 
@@ -237,13 +251,21 @@ mod tests {
         let mut engine = paid();
         engine.bank.payments[0].balance = 999;
         let found = engine.audit();
-        assert!(found.shown[0].contains("holds 999 won, but 1000 won moved"), "{found:?}");
+        assert!(
+            found.shown[0].contains("holds 999 won, but 1000 won moved"),
+            "{found:?}"
+        );
     }
 
     #[test]
     fn a_difference_between_two_states_is_named() {
         let (mut engine, twin) = (paid(), paid());
-        assert!(engine.fingerprint().differences(&twin.fingerprint()).is_empty());
+        assert!(
+            engine
+                .fingerprint()
+                .differences(&twin.fingerprint())
+                .is_empty()
+        );
         engine.bank.payments[0].balance = 999;
         engine.advance_clock(1);
         let found = engine.fingerprint().differences(&twin.fingerprint());

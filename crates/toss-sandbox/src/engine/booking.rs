@@ -14,9 +14,11 @@ use super::{
 impl Bank {
     /// Notes and applies a change that the bank has found to be right.
     pub(super) fn book(&mut self, change: Change) {
-        self.changes.note(&change);
-        let booked = self.apply(change);
-        debug_assert!(booked.is_ok(), "{booked:?}");
+        let copy = self.changes.copy(&change);
+        match self.apply(change) {
+            Ok(()) => self.changes.note(copy),
+            Err(error) => debug_assert!(false, "{error}"),
+        }
     }
 
     /// Applies a change of a payment.
@@ -99,11 +101,11 @@ impl Bank {
                     transaction_key,
                 },
             ),
-            Change::WindowOpened { window_id, .. } | Change::WindowFinished { window_id } => {
-                Err(Inconsistent::new("a bank's window", &window_id))
-            }
-            Change::Answered { scope, .. } => Err(Inconsistent::new("a bank's answer", &scope)),
-            Change::ClockAdvanced { .. } => Err(Inconsistent::new("a bank's", "clock")),
+            // `Engine::apply` keeps these from the bank.
+            Change::WindowOpened { .. }
+            | Change::WindowFinished { .. }
+            | Change::Answered { .. }
+            | Change::ClockAdvanced { .. } => Err(Inconsistent::new("the bank's part in", "it")),
         }
     }
 

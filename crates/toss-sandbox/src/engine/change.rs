@@ -182,11 +182,15 @@ impl Changes {
         self.wanted
     }
 
-    /// Notes a change that has been or is about to be applied.
-    pub(super) fn note(&mut self, change: &Change) {
-        if self.wanted {
-            self.made.push(change.clone());
-        }
+    /// A change that is about to be applied, if it is to be noted then.
+    pub(super) fn copy(&self, change: &Change) -> Option<Change> {
+        self.wanted.then(|| change.clone())
+    }
+
+    /// Notes a change that has been applied. One that could not be must not be noted: a journal
+    /// with it could never be read again.
+    pub(super) fn note(&mut self, applied: Option<Change>) {
+        self.made.extend(applied);
     }
 
     pub(super) fn take(&mut self) -> Vec<Change> {

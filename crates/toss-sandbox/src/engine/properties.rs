@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{ApiRequest, Delivery, Engine, Method};
+use super::{ApiRequest, Change, Delivery, Engine, Findings, Method};
 use crate::{
     DEFAULT_SECRET_KEY, SandboxConfig,
     fault::{Effect, Endpoint, Fault, Target},
@@ -79,7 +79,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => (0..8_usize).prop_map(|payment| Action::Deposit { payment }),
         1 => effect().prop_map(Action::Inject),
         1 => (0..2_000_i64).prop_map(|seconds| Action::Wait { seconds }),
-        1 => (0..4_u8, ".{0,20}", proptest::collection::vec(any::<u8>(), 0..60), ".{0,5}")
+        1 => (0..5_u8, ".{0,20}", proptest::collection::vec(any::<u8>(), 0..60), ".{0,5}")
             .prop_map(|(endpoint, subject, body, key)| {
                 Action::Garbage { endpoint, subject, body, key }
             }),
@@ -151,6 +151,7 @@ fn act(
                 Endpoint::Get,
                 Endpoint::GetByOrder,
                 Endpoint::Cancel,
+                Endpoint::Transactions,
             ];
             let endpoint = endpoints[usize::from(endpoint)];
             let mut request =
@@ -213,6 +214,31 @@ proptest! {
             prop_assert!(!paid || ["DONE", "CANCELED", "PARTIAL_CANCELED"]
                 .contains(&shown["status"].as_str().unwrap()));
         }
+    }
+
+    #[test]
+    fn the_changes_alone_rebuild_the_books(
+        actions in proptest::collection::vec(action(), 1..80),
+        idempotency_records_max in 1..5_usize,
+    ) {
+        let config = SandboxConfig { idempotency_records_max, ..SandboxConfig::default() };
+        let (mut engine, mut rebuilt) = (Engine::new(&config), Engine::new(&config));
+        engine.record_changes();
+        let mut now = DateTime::UNIX_EPOCH;
+        let mut keys = Vec::new();
+        for action in actions {
+            act(&mut engine, &mut now, &mut keys, action);
+            // By way of text, as through a journal.
+            let text = serde_json::to_string(&engine.take_changes()).unwrap();
+            for change in serde_json::from_str::<Vec<Change>>(&text).unwrap() {
+                prop_assert_eq!(rebuilt.apply(change), Ok(()));
+            }
+        }
+        prop_assert_eq!(engine.audit(), Findings::default());
+        let differences = engine.fingerprint().differences(&rebuilt.fingerprint());
+        prop_assert_eq!(differences, Findings::default());
+        prop_assert_eq!(engine.ledger(0, usize::MAX), rebuilt.ledger(0, usize::MAX));
+        prop_assert_eq!(engine.payments(now, 0, 100), rebuilt.payments(now, 0, 100));
     }
 
     #[test]

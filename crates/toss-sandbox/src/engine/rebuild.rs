@@ -71,9 +71,11 @@ impl Engine {
 
     /// Notes and applies a change that the engine has found to be right.
     pub(super) fn make(&mut self, change: Change) {
-        self.bank.changes.note(&change);
-        let made = self.apply(change);
-        debug_assert!(made.is_ok(), "{made:?}");
+        let copy = self.bank.changes.copy(&change);
+        match self.apply(change) {
+            Ok(()) => self.bank.changes.note(copy),
+            Err(error) => debug_assert!(false, "{error}"),
+        }
     }
 
     /// Keeps an answer under its idempotency key.
@@ -81,11 +83,11 @@ impl Engine {
         let first_used = self.idempotency.release(scope).unwrap_or(now);
         // Not `make`: without a journal there is no need to copy the scope.
         if self.bank.changes.wanted() {
-            self.bank.changes.note(&Change::Answered {
+            self.bank.changes.note(Some(Change::Answered {
                 scope: scope.to_string(),
                 first_used,
                 answer: answer.clone(),
-            });
+            }));
         }
         let scope = Arc::clone(scope);
         self.idempotency.store(scope, first_used, answer.clone());

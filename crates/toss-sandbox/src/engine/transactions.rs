@@ -264,9 +264,15 @@ mod tests {
     fn a_page_has_a_hundred_to_five_thousand_rows() {
         let dates = "startDate=2026-01-01T00:00:00&endDate=2026-01-02T00:00:00";
         assert_eq!(TransactionQuery::parse(dates).unwrap().limit, 100);
-        assert_eq!(refusal(&format!("{dates}&limit=5001")), "EXCEED_MAX_QUERY_LIMIT");
+        assert_eq!(
+            refusal(&format!("{dates}&limit=5001")),
+            "EXCEED_MAX_QUERY_LIMIT"
+        );
         for limit in ["99", "-1", "x", ""] {
-            assert_eq!(refusal(&format!("{dates}&limit={limit}")), "INVALID_REQUEST");
+            assert_eq!(
+                refusal(&format!("{dates}&limit={limit}")),
+                "INVALID_REQUEST"
+            );
         }
     }
 }

@@ -14,8 +14,9 @@ use futures::stream;
 
 use super::{TRACE_ID, header, socket};
 use crate::{
-    Endpoint, Sandbox,
+    Endpoint, JournalFailure, Sandbox,
     engine::{Answer, ApiRequest, Content, Delivery, Reception, Step},
+    sandbox::Done,
 };
 
 /// Longest that a silenced call is kept open.
@@ -25,21 +26,18 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TEST_CODE: HeaderName = HeaderName::from_static("tosspayments-test-code");
 
 type Body = Result<Bytes, Error>;
+type Response = Result<HttpResponse, JournalFailure>;
 
-pub(super) async fn confirm(
-    sandbox: Data<Sandbox>,
-    request: HttpRequest,
-    body: Body,
-) -> HttpResponse {
+pub(super) async fn confirm(sandbox: Data<Sandbox>, request: HttpRequest, body: Body) -> Response {
     call(&sandbox, Endpoint::Confirm, &request, "", body).await
 }
 
-pub(super) async fn get(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn get(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
     let key = request.match_info().get("payment_key").unwrap_or_default();
     call(&sandbox, Endpoint::Get, &request, key, Ok(Bytes::new())).await
 }
 
-pub(super) async fn get_by_order(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn get_by_order(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
     let order_id = request.match_info().get("order_id").unwrap_or_default();
     call(
         &sandbox,
@@ -51,13 +49,15 @@ pub(super) async fn get_by_order(sandbox: Data<Sandbox>, request: HttpRequest) -
     .await
 }
 
-pub(super) async fn cancel(
-    sandbox: Data<Sandbox>,
-    request: HttpRequest,
-    body: Body,
-) -> HttpResponse {
+pub(super) async fn cancel(sandbox: Data<Sandbox>, request: HttpRequest, body: Body) -> Response {
     let key = request.match_info().get("payment_key").unwrap_or_default();
     call(&sandbox, Endpoint::Cancel, &request, key, body).await
+}
+
+pub(super) async fn transactions(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
+    let query = request.query_string();
+    let endpoint = Endpoint::Transactions;
+    call(&sandbox, endpoint, &request, query, Ok(Bytes::new())).await
 }
 
 async fn call(
@@ -66,7 +66,7 @@ async fn call(
     request: &HttpRequest,
     subject: &str,
     body: Body,
-) -> HttpResponse {
+) -> Response {
     let api_request = ApiRequest {
         endpoint,
         path: request.path().to_owned(),
@@ -78,53 +78,53 @@ async fn call(
         // A body too large or cut off is as malformed as an empty one.
         body: body.unwrap_or_default().to_vec(),
     };
-    let now = sandbox.now();
-    let reception = sandbox.engine().receive(now, api_request);
-    let delivery = if reception.delay.is_zero() {
-        proceed(sandbox, reception.step)
+    let received = sandbox.act(|engine, now| engine.receive(now, api_request));
+    let delay = received.peek().delay;
+    let done = if delay.is_zero() {
+        received.then(|reception| proceed(sandbox, reception.step))
     } else {
-        wait_and_proceed(sandbox.clone(), reception).await
+        wait_and_proceed(sandbox.clone(), received).await
     };
-    deliver(request, delivery).await
+    let delivery = sandbox.told(done).await?;
+    Ok(deliver(request, delivery).await)
 }
 
-fn proceed(sandbox: &Sandbox, step: Step) -> Delivery {
+fn proceed(sandbox: &Sandbox, step: Step) -> Done<Delivery> {
     match step {
-        Step::Deliver(delivery) => delivery,
-        Step::Work(ticket) => {
-            let now = sandbox.now();
-            sandbox.engine().perform(now, *ticket)
-        }
+        Step::Deliver(delivery) => sandbox.act(|_, _| delivery),
+        Step::Work(ticket) => sandbox.act(|engine, now| engine.perform(now, *ticket)),
     }
 }
 
 /// Waits in a task of its own: a handler is dropped when its client leaves, but a bank that has
 /// taken a request in finishes it all the same.
-async fn wait_and_proceed(sandbox: Sandbox, reception: Reception) -> Delivery {
+async fn wait_and_proceed(sandbox: Sandbox, received: Done<Reception>) -> Done<Delivery> {
+    let delay = received.peek().delay;
     let mut in_hand = InHand {
-        sandbox,
-        step: Some(reception.step),
+        sandbox: sandbox.clone(),
+        received: Some(received),
     };
     let work = tokio::spawn(async move {
-        tokio::time::sleep(reception.delay).await;
+        tokio::time::sleep(delay).await;
         in_hand.finish()
     });
-    work.await.unwrap_or(Delivery::Reset)
+    match work.await {
+        Ok(Some(done)) => done,
+        Ok(None) | Err(_) => sandbox.act(|_, _| Delivery::Reset),
+    }
 }
 
 /// A step that is taken even if the server stops during the wait; otherwise its idempotency key
 /// would stay taken by a request that nobody carries out any more.
 struct InHand {
     sandbox: Sandbox,
-    step: Option<Step>,
+    received: Option<Done<Reception>>,
 }
 
 impl InHand {
-    fn finish(&mut self) -> Delivery {
-        match self.step.take() {
-            Some(step) => proceed(&self.sandbox, step),
-            None => Delivery::Reset,
-        }
+    fn finish(&mut self) -> Option<Done<Delivery>> {
+        let received = self.received.take()?;
+        Some(received.then(|reception| proceed(&self.sandbox, reception.step)))
     }
 }
 

@@ -12,10 +12,12 @@ use serde::Deserialize;
 
 use super::{error_response, header_language, json_response};
 use crate::{
-    Sandbox,
+    JournalFailure, Sandbox,
     engine::{BANKS, Choice, EASY_PAY_PROVIDERS, ISSUERS, Language, Method},
     window,
 };
+
+type Response = Result<HttpResponse, JournalFailure>;
 
 #[derive(Debug, Deserialize)]
 struct LanguageQuery {
@@ -57,13 +59,14 @@ pub(super) async fn open_window(
     sandbox: Data<Sandbox>,
     request: HttpRequest,
     body: Result<Bytes, Error>,
-) -> HttpResponse {
-    let now = sandbox.now();
-    let opened = sandbox.engine().open_window(now, &body.unwrap_or_default());
+) -> Response {
+    let body = body.unwrap_or_default();
+    let opened = sandbox.act(|engine, now| engine.open_window(now, &body));
+    let opened = sandbox.told(opened).await?;
     let mut response = match opened {
         Ok(opened) => match serde_json::to_string(&opened) {
             Ok(body) => json_response(201, body),
-            Err(_) => return HttpResponse::InternalServerError().finish(),
+            Err(_) => return Ok(HttpResponse::InternalServerError().finish()),
         },
         Err(error) => error_response(&request, &error),
     };
@@ -71,54 +74,54 @@ pub(super) async fn open_window(
         names::ACCESS_CONTROL_ALLOW_ORIGIN,
         names::HeaderValue::from_static("*"),
     );
-    response
+    Ok(response)
 }
 
-pub(super) async fn show_window(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
-    let now = sandbox.now();
+pub(super) async fn show_window(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
     let language = language(&request);
     let id = request.match_info().get("id").unwrap_or_default();
-    match sandbox.engine().window(now, id) {
+    let sight = sandbox.act(|engine, now| engine.window(now, id));
+    Ok(match sandbox.told(sight).await? {
         Some(sight) if sight.open => page(StatusCode::OK, window::page(&sight, language)),
         Some(_) => page(StatusCode::GONE, window::closed_page(language)),
         None => page(StatusCode::NOT_FOUND, window::closed_page(language)),
-    }
+    })
 }
 
 pub(super) async fn finish_window(
     sandbox: Data<Sandbox>,
     request: HttpRequest,
     form: Result<Form<WindowForm>, Error>,
-) -> HttpResponse {
-    let now = sandbox.now();
+) -> Response {
     let language = language(&request);
     let id = request.match_info().get("id").unwrap_or_default();
-    let mut engine = sandbox.engine();
-    let customer = engine.window_customer(id).unwrap_or_default().to_owned();
-    let choice = form.ok().and_then(|form| choice(&form, customer));
-    let Some(choice) = choice else {
-        return page(StatusCode::BAD_REQUEST, window::closed_page(language));
-    };
-    match engine.finish_window(now, id, choice, language) {
-        Ok(address) => HttpResponse::SeeOther()
+    let finished = sandbox.act(|engine, now| {
+        let customer = engine.window_customer(id).unwrap_or_default().to_owned();
+        let choice = form.ok().and_then(|form| choice(&form, customer));
+        choice.map(|choice| engine.finish_window(now, id, choice, language))
+    });
+    Ok(match sandbox.told(finished).await? {
+        None => page(StatusCode::BAD_REQUEST, window::closed_page(language)),
+        Some(Ok(address)) => HttpResponse::SeeOther()
             .insert_header((LOCATION, address))
             .insert_header((names::CACHE_CONTROL, "no-store"))
             .finish(),
-        Err(window::WindowClosed) => page(StatusCode::GONE, window::closed_page(language)),
-    }
+        Some(Err(window::WindowClosed)) => page(StatusCode::GONE, window::closed_page(language)),
+    })
 }
 
-pub(super) async fn receipt(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
-    let now = sandbox.now();
+pub(super) async fn receipt(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
     let language = language(&request);
     let key = request.match_info().get("payment_key").unwrap_or_default();
-    let receipt = sandbox.engine().payment(now, key, |payment, _| {
-        window::receipt_page(payment, language)
+    let receipt = sandbox.act(|engine, now| {
+        engine.payment(now, key, |payment, _| {
+            window::receipt_page(payment, language)
+        })
     });
-    match receipt {
+    Ok(match sandbox.told(receipt).await? {
         Some(receipt) => page(StatusCode::OK, receipt),
         None => page(StatusCode::NOT_FOUND, window::closed_page(language)),
-    }
+    })
 }
 
 /// Reads a form; none if a field names what the window does not offer.

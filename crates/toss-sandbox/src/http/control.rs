@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{error_response, header_language, json_response};
 use crate::{
-    Fault, Sandbox,
+    Fault, JournalFailure, Sandbox,
     engine::{AMOUNT_MAX, ApiError, Language, Method, is_order_id},
     fault::FAULTS_MAX,
 };
@@ -22,6 +22,8 @@ const PAGE_MAX: usize = 10_000;
 
 /// Longest jump of the clock by one call: ten years, in seconds.
 const CLOCK_JUMP_MAX_S: u64 = 10 * 365 * 86_400;
+
+type Response = Result<HttpResponse, JournalFailure>;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Page {
@@ -98,16 +100,14 @@ pub(super) async fn ledger(
     sandbox: Data<Sandbox>,
     request: HttpRequest,
     query: Result<Query<Page>, Error>,
-) -> HttpResponse {
+) -> Response {
     let (offset, limit) = match page(query) {
         Ok(page) => page,
-        Err(error) => return error_response(&request, &error),
+        Err(error) => return Ok(error_response(&request, &error)),
     };
-    let (rows, orders) = {
-        let engine = sandbox.engine();
-        (engine.ledger(offset, limit), engine.counts().0)
-    };
-    listed(orders, rows)
+    let seen = sandbox.act(|engine, _| (engine.ledger(offset, limit), engine.counts().0));
+    let (rows, orders) = sandbox.told(seen).await?;
+    Ok(listed(orders, rows))
 }
 
 pub(super) async fn calls(
@@ -130,31 +130,26 @@ pub(super) async fn payments(
     sandbox: Data<Sandbox>,
     request: HttpRequest,
     query: Result<Query<Page>, Error>,
-) -> HttpResponse {
+) -> Response {
     let (offset, limit) = match page(query) {
         Ok(page) => page,
-        Err(error) => return error_response(&request, &error),
+        Err(error) => return Ok(error_response(&request, &error)),
     };
-    let now = sandbox.now();
-    let (rows, total) = {
-        let mut engine = sandbox.engine();
-        (engine.payments(now, offset, limit), engine.counts().1)
-    };
+    let seen = sandbox.act(|engine, now| (engine.payments(now, offset, limit), engine.counts().1));
+    let (rows, total) = sandbox.told(seen).await?;
     // The rows are JSON already.
-    json_response(
-        200,
-        format!("{{\"total\":{total},\"rows\":[{}]}}", rows.join(",")),
-    )
+    let body = format!("{{\"total\":{total},\"rows\":[{}]}}", rows.join(","));
+    Ok(json_response(200, body))
 }
 
 pub(super) async fn authenticate(
     sandbox: Data<Sandbox>,
     request: HttpRequest,
     body: Result<Bytes, Error>,
-) -> HttpResponse {
+) -> Response {
     let body: NewPaymentBody = match read(body) {
         Ok(body) => body,
-        Err(detail) => return malformed(&detail),
+        Err(detail) => return Ok(malformed(&detail)),
     };
     let method = match body.method.as_deref() {
         None | Some("CARD") => Method::card(),
@@ -165,7 +160,12 @@ pub(super) async fn authenticate(
             bank_code: "20".to_owned(),
             customer_name: "김토스".to_owned(),
         },
-        Some(_) => return error_response(&request, &ApiError::new("NOT_SUPPORTED_METHOD")),
+        Some(_) => {
+            return Ok(error_response(
+                &request,
+                &ApiError::new("NOT_SUPPORTED_METHOD"),
+            ));
+        }
     };
     let refusal = match () {
         () if !is_order_id(&body.order_id) => Some("INVALID_ORDER_ID"),
@@ -174,7 +174,7 @@ pub(super) async fn authenticate(
         () => None,
     };
     if let Some(code) = refusal {
-        return error_response(&request, &ApiError::new(code));
+        return Ok(error_response(&request, &ApiError::new(code)));
     }
     let name = body
         .order_name
@@ -183,39 +183,41 @@ pub(super) async fn authenticate(
             Language::Korean => "샌드박스 주문",
             Language::English => "Sandbox order",
         });
-    let key = sandbox.authenticate_with(&body.order_id, name, body.amount, method);
+    let opened = sandbox
+        .act(|engine, now| engine.authenticate(now, &body.order_id, name, body.amount, method));
+    let key = sandbox.told(opened).await?;
     let answer = json!({
         "paymentKey": key,
         "orderId": body.order_id,
         "amount": body.amount,
         "status": "IN_PROGRESS",
     });
-    json_response(201, answer.to_string())
+    Ok(json_response(201, answer.to_string()))
 }
 
-pub(super) async fn deposit(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
+pub(super) async fn deposit(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
     let key = request.match_info().get("payment_key").unwrap_or_default();
-    match sandbox.deposit(key) {
+    let deposited = sandbox.act(|engine, now| engine.deposit(now, key));
+    Ok(match sandbox.told(deposited).await? {
         Ok(payment) => json_response(200, payment),
         Err(error) => error_response(&request, &error),
-    }
+    })
 }
 
 pub(super) async fn advance_clock(
     sandbox: Data<Sandbox>,
     request: HttpRequest,
     body: Result<Bytes, Error>,
-) -> HttpResponse {
+) -> Response {
     let body: ClockBody = match read(body) {
         Ok(body) => body,
-        Err(detail) => return malformed(&detail),
+        Err(detail) => return Ok(malformed(&detail)),
     };
     if body.advance_seconds > CLOCK_JUMP_MAX_S {
-        return error_response(&request, &ApiError::new("INVALID_DATE"));
+        return Ok(error_response(&request, &ApiError::new("INVALID_DATE")));
     }
-    sandbox.advance_clock(Duration::from_secs(body.advance_seconds));
-    json_response(
-        200,
-        json!({ "now": sandbox.now().to_rfc3339() }).to_string(),
-    )
+    let advanced = sandbox.advance(Duration::from_secs(body.advance_seconds));
+    sandbox.told(advanced).await?;
+    let answer = json!({ "now": sandbox.now().to_rfc3339() });
+    Ok(json_response(200, answer.to_string()))
 }

@@ -1,19 +1,20 @@
 //! The HTTP face of the engine.
 
 mod api;
+mod books;
 mod browser;
 mod control;
 pub(crate) mod socket;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, ResponseError,
     http::StatusCode,
     http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, HeaderName, HeaderValue},
     web::{self, ServiceConfig},
 };
 
 use crate::{
-    Sandbox,
+    JournalFailure, Sandbox,
     engine::{ApiError, Language, error_body},
 };
 
@@ -38,6 +39,7 @@ pub(crate) fn mount_api(config: &mut ServiceConfig, sandbox: &Sandbox) {
             "/payments/{payment_key}/cancel",
             web::post().to(api::cancel),
         )
+        .route("/transactions", web::get().to(api::transactions))
         .default_service(web::to(not_found));
     config.service(scope);
 }
@@ -70,6 +72,8 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
             web::post().to(control::deposit),
         )
         .route("/ledger", web::get().to(control::ledger))
+        .route("/journal", web::get().to(books::journal))
+        .route("/invariants", web::get().to(books::invariants))
         .route("/calls", web::get().to(control::calls))
         .route("/clock", web::post().to(control::advance_clock))
         .default_service(web::to(not_found));
@@ -80,6 +84,19 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
 /// Answers an unknown path or method.
 pub(crate) async fn not_found(request: HttpRequest) -> HttpResponse {
     error_response(&request, &ApiError::new("NOT_FOUND"))
+}
+
+/// Nothing may be told of what is not on disk. The code is one after which a client must ask what
+/// happened, which is all that can be said.
+impl ResponseError for JournalFailure {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let error = ApiError::with_fallback("FAILED_INTERNAL_SYSTEM_PROCESSING", 500);
+        json_response(500, error_body(&error, Language::Korean))
+    }
 }
 
 /// An error in Toss's shape.

@@ -326,7 +326,7 @@ async fn a_foreign_server_without_the_socket_hook_cuts_the_answer_off() {
     let server = server.run();
     let handle = server.handle();
     let task = tokio::spawn(server);
-    let request = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = crate::bench::plain_http().build().unwrap();
     let request = request
         .post(format!("http://{address}/v1/payments/confirm"))
         .basic_auth(sandbox.secret_key(), Some(""))

@@ -1,8 +1,12 @@
 //! The sandbox over real sockets.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod api;
 mod bench;
 mod browser;
+mod contract;
 mod controls;
 mod faults;
+mod journal;
+mod kill;
+mod program;

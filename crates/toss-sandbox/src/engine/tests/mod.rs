@@ -3,6 +3,8 @@
 mod faults;
 mod payments;
 mod protocol;
+mod rebuild;
+mod transactions;
 mod windows;
 
 use chrono::{DateTime, Utc};
