@@ -13,6 +13,7 @@ mod interruptions;
 mod malformed;
 mod operators;
 mod program;
+mod reconcile;
 mod repeats;
 mod shop;
 mod stage;

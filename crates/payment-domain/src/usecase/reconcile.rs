@@ -31,6 +31,8 @@ use crate::receiver::PaymentReceiver;
 const PAGE: u32 = 500;
 /// Orders about which Toss is asked at once.
 const AT_ONCE: usize = 16;
+/// Orders outside the walk that are kept until the list is read; further ones are checked at once.
+const ASIDE_MAX: usize = 10_000;
 /// Products of one page.
 const PRODUCTS: u32 = 500;
 /// How long before the period a payment may have been checked out that changed within it. A virtual
@@ -128,6 +130,7 @@ impl Reconciler {
             },
             run,
             evidence: Evidence::default(),
+            aside: Vec::new(),
             stored: 0,
             observer,
         };
@@ -146,20 +149,22 @@ struct Audit<'a> {
     scope: Scope,
     run: Run,
     evidence: Evidence,
+    /// Orders of Toss's list that the walk will not come by.
+    aside: Vec<String>,
     /// Breaks that are stored.
     stored: u64,
     observer: &'a dyn ReconcileObserver,
 }
 
 impl Audit<'_> {
-    /// Reads Toss's list, and compares at once what the walk will not come by.
+    /// Reads Toss's list, and then checks the orders in it that the walk will not come by.
     async fn read_list(&mut self) -> Result<(), ReconcileError> {
         let mut after: Option<String> = None;
         loop {
             let rows = self.ports.ledger.page(&self.run.period, after.as_deref());
             let rows = rows.await?;
             let Some(last) = rows.last() else {
-                return Ok(());
+                break;
             };
             let last = last.transaction_key.clone();
             if after.as_deref() == Some(&last) {
@@ -172,6 +177,11 @@ impl Audit<'_> {
             self.observer.progress(&self.run.totals);
             after = Some(last);
         }
+        for order_id in std::mem::take(&mut self.aside) {
+            let listed = self.evidence.of(&order_id).unwrap_or_default();
+            self.check_alone(&order_id, listed).await?;
+        }
+        Ok(())
     }
 
     async fn note_rows(&mut self, rows: &[LedgerRow]) -> Result<(), ReconcileError> {
@@ -194,18 +204,36 @@ impl Audit<'_> {
             .collect();
         for (order_id, seen) in orders {
             let remembered = self.evidence.note(order_id, &seen);
-            let listed = self.evidence.of(order_id).unwrap_or(seen);
-            let found = match known.get(order_id) {
-                Some(books) if remembered && self.scope.covers(books) => continue,
-                _ if !self.evidence.first_check(order_id) => continue,
-                Some(books) => {
-                    self.run.totals.payments += 1;
-                    check(self.ports, &books.order_id, listed, self.run.mends).await?
-                }
-                None => self.stranger(order_id, &listed).await,
-            };
-            self.tell(found).await?;
+            let walked = known
+                .get(order_id)
+                .is_some_and(|books| self.scope.covers(books));
+            if (walked && remembered) || !self.evidence.first_check(order_id) {
+                continue;
+            }
+            if remembered && self.aside.len() < ASIDE_MAX {
+                self.aside.push(order_id.to_owned());
+            } else {
+                self.check_alone(order_id, seen).await?;
+            }
         }
+        Ok(())
+    }
+
+    /// Checks an order that the walk will not come by.
+    async fn check_alone(&mut self, order_id: &str, listed: Listed) -> Result<(), ReconcileError> {
+        let known = match order_id.parse::<OrderId>() {
+            Ok(id) => self.ports.books.books(&[id]).await?.pop(),
+            Err(_) => None,
+        };
+        let found = match known {
+            Some(books) => {
+                self.run.totals.payments += 1;
+                check(self.ports, &books.order_id, listed, self.run.mends).await?
+            }
+            None => self.stranger(order_id, &listed).await,
+        };
+        self.tell(found).await?;
+        self.observer.progress(&self.run.totals);
         Ok(())
     }
 
