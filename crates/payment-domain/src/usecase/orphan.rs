@@ -40,6 +40,9 @@ impl PaymentService {
         payment: &Payment,
         search: Search,
     ) -> Result<(), StoreError> {
+        // An operator may look early. The look that was to come still comes: only it is late enough
+        // that nothing can follow.
+        let still_to_come = payment.due_at.filter(|due| *due > self.ports.clock.now());
         let looks = payment.looks.saturating_add(1);
         let Some(owned) = self
             .start_look(payment, PaymentFact::OrphanSought, looks)
@@ -48,9 +51,9 @@ impl PaymentService {
             return Ok(());
         };
         let outcome = match self.seek_at_toss(&owned, search).await? {
-            Sought::Nothing => self.close_books(&owned, None).await,
+            Sought::Nothing => self.close_books(&owned, None, still_to_come).await,
             Sought::Unanswered => self.seek_later(&owned, None).await,
-            Sought::Money(truth) => self.return_orphan(&owned, &truth).await,
+            Sought::Money(truth) => self.return_orphan(&owned, &truth, still_to_come).await,
         };
         if let Err(error) = outcome {
             tracing::warn!(order_id = %payment.order_id, %error, "the last look stopped halfway; it is repeated");
@@ -94,6 +97,7 @@ impl PaymentService {
         &self,
         payment: &Payment,
         truth: &GatewayPayment,
+        next_look: Option<Timestamp>,
     ) -> Result<(), ConfirmError> {
         let order_id = &payment.order_id;
         tracing::error!(%order_id, status = %payment.status, "Toss holds money for an ended order; it is given back");
@@ -112,7 +116,8 @@ impl PaymentService {
         match self.ports.gateway.cancel(&request).await {
             GatewayAnswer::Done { trace_id, .. } => {
                 let result = finished(AttemptOutcome::Approved, None, None, trace_id);
-                self.close_books(&owned, Some((number, result))).await
+                self.close_books(&owned, Some((number, result)), next_look)
+                    .await
             }
             GatewayAnswer::Rejected(rejection) => {
                 // It may be canceled already: the next look tells.
@@ -182,14 +187,17 @@ impl PaymentService {
         }
     }
 
-    /// Toss holds nothing (any more): the balance goes to zero and nothing is due.
+    /// Toss holds nothing (any more): the balance goes to zero, and nothing is due but a look that
+    /// is still to come.
     async fn close_books(
         &self,
         payment: &Payment,
         attempt: Option<Finished>,
+        next_look: Option<Timestamp>,
     ) -> Result<(), ConfirmError> {
         if payment.balance == Money::ZERO {
-            let change = self.change(payment, PaymentFact::OrphanSought)?;
+            let mut change = self.change(payment, PaymentFact::OrphanSought)?;
+            change.after.due_at = next_look;
             return self.store(change, attempt).await.map(drop);
         }
         let mut change = self.change(payment, PaymentFact::OrphanReturned)?;
@@ -201,6 +209,7 @@ impl PaymentService {
             at: self.ports.clock.now(),
         });
         change.after.balance = Money::ZERO;
+        change.after.due_at = next_look;
         self.store(change, attempt).await.map(drop)
     }
 

@@ -6,12 +6,11 @@ use std::time::Duration;
 use kernel::{Clock, OrderId};
 use payment_domain::model::{FindingKind, GatewayPayment, GatewayStatus, PaymentStatus, Period};
 use payment_domain::port::{
-    Found, LookUp, PaymentRepository, ProductPort, ReconcileRepository, RejectionKind, Run, Totals,
+    Found, LookUp, ProductPort, ReconcileRepository, RejectionKind, Run, Totals,
 };
-use payment_domain::testing::{NumberedIds, ScriptedLedger, gateway_payment, order_id};
+use payment_domain::testing::{NumberedIds, ScriptedLedger, order_id};
 use payment_domain::{
-    ConfirmError, PaymentReceiver, ReconcileError, ReconcileObserver, ReconcilePorts,
-    ReconcileWish, Reconciler,
+    PaymentReceiver, ReconcileError, ReconcileObserver, ReconcilePorts, ReconcileWish, Reconciler,
 };
 
 use crate::shop::{KEY, SECOND, Shop, done, found, order, rejected, won};
@@ -453,4 +452,28 @@ async fn a_list_that_cannot_be_read_ends_the_run_unfinished() {
     assert!(matches!(ended, Err(ReconcileError::Ledger(_))));
     let run = shop.payments.run(&format!("{:032x}", 1)).await.unwrap();
     assert_eq!(run.unwrap().finished_at, None);
+}
+
+#[tokio::test]
+async fn money_for_an_order_that_was_never_confirmed_here_goes_back_once_it_expires() {
+    let desk = Desk::over(Shop::with_order().await);
+    desk.shop.clock.advance(Duration::from_hours(1));
+    desk.ledger.moved(&id(), 210_000);
+    for _ in 0..2 {
+        desk.shop
+            .gateway
+            .on_order_look(found(desk.shop.approved().await));
+    }
+    desk.shop
+        .gateway
+        .on_cancel(done(canceled(&desk.shop).await));
+    // Asked under the key that the cancel has brought to light.
+    desk.shop.gateway.on_look(found(canceled(&desk.shop).await));
+    desk.shop
+        .gateway
+        .on_order_look(found(canceled(&desk.shop).await));
+    let found = desk.mend().await;
+    assert_eq!(found[0].kind, FindingKind::MissingHere);
+    assert_eq!(desk.shop.status().await, PaymentStatus::Expired);
+    assert_eq!(desk.shop.movements().await, [210_000, -210_000]);
 }

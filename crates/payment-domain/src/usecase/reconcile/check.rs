@@ -8,6 +8,7 @@ use crate::model::{
     compare_books, compare_stock,
 };
 use crate::port::{Found, LookUp};
+use crate::receiver::ReadError;
 
 /// How often an order that changes under our eyes is looked at again.
 const LOOKS_MAX: u32 = 3;
@@ -45,7 +46,7 @@ pub(super) async fn check(
 ) -> Result<Vec<Found>, StoreError> {
     let before = look(ports, order_id, &listed).await?;
     let action = if mends {
-        mend(ports, order_id, &before).await
+        mend(ports, &before).await
     } else {
         None
     };
@@ -177,7 +178,7 @@ fn unasked(books: &Books, reason: &str) -> Finding {
 /// Does what is safe about what was found, and tells what it did: has Toss asked again, and the
 /// state machine decide; or delivers stock instructions again, which changes nothing when they were
 /// delivered before.
-async fn mend(ports: &ReconcilePorts, order_id: &OrderId, seen: &Seen) -> Option<String> {
+async fn mend(ports: &ReconcilePorts, seen: &Seen) -> Option<String> {
     let books = seen.books.as_ref()?;
     let asks = seen.money.as_ref().is_some_and(|finding| {
         matches!(
@@ -187,12 +188,9 @@ async fn mend(ports: &ReconcilePorts, order_id: &OrderId, seen: &Seen) -> Option
     });
     // A quarantined payment is an operator's to resolve.
     if asks && books.status != PaymentStatus::Quarantined {
-        return Some(match ports.receiver.recover_now(order_id).await {
-            Ok(()) => match ports.receiver.deliver(order_id).await {
-                Ok(()) => "Toss was asked again".to_owned(),
-                Err(error) => format!("Toss was asked again; its stock is not told yet: {error}"),
-            },
-            Err(error) => format!("Toss was not asked again: {error}"),
+        return Some(match recover(ports, books).await {
+            Ok(()) => "recovery ran".to_owned(),
+            Err(error) => format!("recovery failed: {error}"),
         });
     }
     seen.pieces.as_ref()?;
@@ -200,6 +198,17 @@ async fn mend(ports: &ReconcilePorts, order_id: &OrderId, seen: &Seen) -> Option
         Ok(()) => "the stock was told again".to_owned(),
         Err(error) => format!("the stock was not told: {error}"),
     })
+}
+
+/// Has Toss asked again, and tells the stock what came of it.
+async fn recover(ports: &ReconcilePorts, books: &Books) -> Result<(), ReadError> {
+    let order_id = &books.order_id;
+    ports.receiver.recover_now(order_id).await?;
+    if books.status == PaymentStatus::Ready {
+        // It may have expired just now; only then is an order looked for that was never confirmed.
+        ports.receiver.recover_now(order_id).await?;
+    }
+    Ok(ports.receiver.deliver(order_id).await?)
 }
 
 /// Delivers what waits in the outbox, and once more what an ended payment says of stock that is
