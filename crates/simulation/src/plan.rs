@@ -123,7 +123,7 @@ pub(crate) const RECOVERY_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a buyer may take.
 pub(crate) const EXPIRY: Duration = Duration::from_secs(120);
 /// For how long faults are drawn, from the start.
-pub(crate) const FAULTS_LAST: Duration = Duration::from_secs(40);
+pub(crate) const FAULTS_LAST: Duration = Duration::from_secs(30);
 /// The longest stall between two steps: far longer than the lease.
 pub(crate) const STALL_MAX_MS: u64 = 20_000;
 /// How long after the last fault every payment must be decided: a lease, a look that times out and
@@ -139,5 +139,7 @@ pub(crate) fn policy() -> payment_domain::model::Policy {
         recovery_limit: 20,
         payment_expiry: EXPIRY,
         deposit_poll: Duration::from_secs(3),
+        // Later than any schedule ends: whatever an orphan look would mend must not happen.
+        orphan_look: Duration::from_mins(15),
     }
 }

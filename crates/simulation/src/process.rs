@@ -12,7 +12,8 @@ use kernel::{OrderId, PaymentKey, StoreError};
 use payment_domain::model::Payment;
 use payment_domain::{
     CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
-    Examined, PaymentReceiver, PaymentService, PaymentView, Ports, ReadError,
+    Examined, PaymentReceiver, PaymentService, PaymentView, Ports, ReadError, ResolveCommand,
+    ResolveError,
 };
 use product_domain::ProductService;
 use storage::{Blocking, BlockingRunner, BoxError, ConnectError, Database, DatabaseSettings};
@@ -131,6 +132,18 @@ impl Slots {
             .filter(|server| !server.process.is_dead())
     }
 
+    /// Connections that are still in use, which in silence are leaked ones.
+    pub(crate) fn connections_in_use(&self) -> usize {
+        let up = self.up();
+        let statuses = up
+            .iter()
+            .flatten()
+            .map(|server| server.database.pool_status());
+        statuses
+            .map(|status| status.open.saturating_sub(status.idle))
+            .sum()
+    }
+
     /// Forgets all servers, which hold the world that holds them.
     pub(crate) fn clear(&self) {
         let servers = std::mem::replace(&mut *self.up(), [const { None }; SERVERS]);
@@ -210,6 +223,7 @@ async fn build(world: &Arc<World>, process: &Arc<Process>) -> Result<Server, Con
         Arc::clone(&payments),
         tasks.clone(),
         Handle::current(),
+        Arc::clone(world) as _,
         CONFIRM_WAIT,
         100,
     ));
@@ -295,6 +309,14 @@ impl PaymentReceiver for Mortal {
 
     async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError> {
         self.process.alive(self.inner.recover(order_id)).await
+    }
+
+    async fn recover_now(&self, order_id: &OrderId) -> Result<(), ReadError> {
+        self.process.alive(self.inner.recover_now(order_id)).await
+    }
+
+    async fn resolve(&self, command: ResolveCommand) -> Result<(), ResolveError> {
+        self.process.alive(self.inner.resolve(command)).await
     }
 
     async fn deliver(&self, order_id: &OrderId) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::hash::Hasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kernel::{Clock, IdGenerator, OrderId, Randomness, Timestamp, from_micros};
+use kernel::{Clock, IdGenerator, OrderId, PaymentKey, Randomness, Timestamp, from_micros};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::task::Id;
@@ -71,12 +71,16 @@ struct Inner {
     events: u64,
     trace: Option<Vec<String>>,
     violation: Option<String>,
+    /// No fault is drawn any more.
+    is_over: bool,
     /// When the last fault ends.
     disturbed_until: Duration,
     orders: BTreeSet<OrderId>,
     tokens: u64,
     scripted_failures: BTreeSet<&'static str>,
     notes: BTreeMap<OrderId, BTreeSet<&'static str>>,
+    /// Which order each payment key was opened for.
+    keys: BTreeMap<PaymentKey, OrderId>,
 }
 
 /// See the module.
@@ -136,11 +140,13 @@ impl World {
             events: 0,
             trace: schedule.trace.then(Vec::new),
             violation: None,
+            is_over: false,
             disturbed_until: Duration::ZERO,
             orders: BTreeSet::new(),
             tokens: 0,
             scripted_failures: BTreeSet::new(),
             notes: BTreeMap::new(),
+            keys: BTreeMap::new(),
         };
         Arc::new(Self {
             bank: Bank::new(seed, schedule.mutant),
@@ -163,7 +169,14 @@ impl World {
 
     /// Whether faults are still drawn.
     pub(crate) fn is_stormy(&self) -> bool {
-        matches!(self.schedule.plan, Plan::Random) && self.elapsed() < FAULTS_LAST
+        matches!(self.schedule.plan, Plan::Random)
+            && self.elapsed() < FAULTS_LAST
+            && !self.inner().is_over
+    }
+
+    /// Ends all faults before their time.
+    pub(crate) fn calm(&self) {
+        self.inner().is_over = true;
     }
 
     pub(crate) fn rates(&self) -> Rates {
@@ -210,7 +223,7 @@ impl World {
             text: room.then(String::new),
         };
         // Writing into memory cannot fail.
-        drop(write!(sink, "{at:>10} {who} {what}"));
+        let _written = write!(sink, "{at:>10} {who} {what}");
         if let (Some(lines), Some(line)) = (&mut inner.trace, sink.text) {
             lines.push(line);
         }
@@ -226,7 +239,7 @@ impl World {
         self.inner().violation.clone()
     }
 
-    /// A fault lasts until then.
+    /// A fault lasts so long.
     pub(crate) fn disturb(&self, lasts: Duration) {
         let until = self.elapsed() + lasts;
         let inner = &mut *self.inner();
@@ -251,6 +264,26 @@ impl World {
         let inner = self.inner();
         let notes = inner.notes.get(order_id);
         notes.is_some_and(|notes| notes.contains(what))
+    }
+
+    /// A window was opened for this order under this key.
+    pub(crate) fn opened(&self, payment_key: &PaymentKey, order_id: &OrderId) {
+        let inner = &mut *self.inner();
+        inner.keys.insert(payment_key.clone(), order_id.clone());
+    }
+
+    /// Every payment key that was opened, with its order.
+    pub(crate) fn keys(&self) -> Vec<(OrderId, PaymentKey)> {
+        let inner = self.inner();
+        let keys = inner.keys.iter();
+        keys.map(|(key, id)| (id.clone(), key.clone())).collect()
+    }
+
+    /// The order that a payment key was opened for; unknown keys share a made-up one.
+    #[expect(clippy::expect_used, reason = "the text follows the rule of order ids")]
+    pub(crate) fn order_of_key(&self, payment_key: &PaymentKey) -> OrderId {
+        let known = self.inner().keys.get(payment_key).cloned();
+        known.unwrap_or_else(|| "order-of-nobody".parse().expect("a valid order id"))
     }
 
     pub(crate) fn orders(&self) -> Vec<OrderId> {
@@ -366,7 +399,10 @@ impl Inner {
     fn draw_fault(&mut self, is_statement: bool) -> Fate {
         let rates = self.rates;
         let lot = self.random.next_u64() % 10_000;
-        let (crash, stall) = (rates.crash_per_10k, rates.crash_per_10k + rates.stall_per_10k);
+        let (crash, stall) = (
+            rates.crash_per_10k,
+            rates.crash_per_10k + rates.stall_per_10k,
+        );
         let fail = stall + rates.fail_per_10k;
         if lot < crash {
             if self.crashes_left > 0 {

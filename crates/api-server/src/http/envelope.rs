@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -66,11 +66,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     let language = language(request.headers());
     let method = request.method().clone();
 
-    let response = match next.call(request).await {
-        Ok(response) => respond(response, &id, language),
-        // A middleware further in refused: the answer still gets its envelope.
-        Err(error) => return Err(error),
-    };
+    let response = respond(next.call(request).await?, &id, language);
     let pattern = response
         .request()
         .match_pattern()
@@ -100,8 +96,9 @@ fn respond<B: MessageBody + 'static>(
 }
 
 /// The refusal behind an answer: ours, or the framework's own (unknown path, wrong method, …). The
-/// sandbox's routes, which exist in embedded mode only, speak for themselves.
-fn failure<B>(response: &ServiceResponse<B>) -> Option<ApiError> {
+/// sandbox's routes, which exist in embedded mode only, speak for themselves; an answer without a
+/// body is not theirs.
+fn failure<B: MessageBody>(response: &ServiceResponse<B>) -> Option<ApiError> {
     let status = response.status();
     if status.is_success() || status.is_redirection() || status.is_informational() {
         return None;
@@ -110,7 +107,11 @@ fn failure<B>(response: &ServiceResponse<B>) -> Option<ApiError> {
         return Some(error.clone());
     }
     let path = response.request().path();
-    if path.starts_with("/sandbox") || path.starts_with("/v2/") {
+    let is_empty = matches!(
+        response.response().body().size(),
+        BodySize::None | BodySize::Sized(0)
+    );
+    if !is_empty && (path.starts_with("/sandbox") || path.starts_with("/v2/")) {
         return None;
     }
     Some(

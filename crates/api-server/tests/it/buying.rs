@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use reqwest::Method;
 use serde_json::{Value, json};
+use toss_sandbox::engine::Method;
 
 use crate::shop::{Answer, Order, Shop, checkout_body, confirm_body};
 use crate::stage::Stage;
@@ -130,7 +130,7 @@ pub(crate) async fn a_paid_order_refuses_another_payment_key(stage: &Stage) {
 }
 
 async fn check_out_under(shop: &Shop, key: &str, body: &Value) -> Answer {
-    let request = shop.request(Method::POST, CHECKOUT).json(body);
+    let request = shop.request(reqwest::Method::POST, CHECKOUT).json(body);
     Answer::of(request.header("Idempotency-Key", key)).await
 }
 
@@ -231,4 +231,39 @@ pub(crate) async fn an_order_past_its_time_expires(stage: &Stage) {
     assert_eq!(error["details"]["status"], json!("EXPIRED"));
     assert!(stage.sandbox.calls().is_empty(), "Toss was asked");
     assert_eq!(shop.stock(1).await, 59);
+}
+
+pub(crate) async fn a_virtual_account_waits_for_its_deposit(stage: &Stage) {
+    let shop = stage.open(&[]).await;
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let method = Method::VirtualAccount {
+        bank_code: "20".to_owned(),
+        customer_name: "한소문".to_owned(),
+    };
+    let key = stage
+        .sandbox
+        .authenticate_with(&order.id, "상품 1", order.amount, method);
+    let answer = shop.confirm(&order, &key).await;
+    let waits = answer.data();
+    assert_eq!(waits["status"], json!("WAITING_FOR_DEPOSIT"));
+    assert!(waits.get("approvedAt").is_none(), "{waits}");
+    let account = &waits["virtualAccount"];
+    assert_eq!(
+        (&account["bankCode"], &account["customerName"]),
+        (&json!("20"), &json!("한소문"))
+    );
+    assert!(account["accountNumber"].is_string() && account["dueDate"].is_string());
+    assert_eq!(shop.stock(1).await, 58);
+    let again = shop.confirm(&order, &key).await;
+    assert!(again.is_replayed());
+    assert_eq!(again.data(), waits);
+    // Whoever knows the order id reads where to pay, but not who pays.
+    let read = shop.read(&order).await;
+    assert_eq!(read["status"], json!("WAITING_FOR_DEPOSIT"));
+    assert_eq!(read["balanceAmount"], json!(0));
+    assert_eq!(
+        read["virtualAccount"]["accountNumber"],
+        account["accountNumber"]
+    );
+    assert!(!read.to_string().contains("한소문"), "{read}");
 }

@@ -2,6 +2,7 @@
 //! twice.
 
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 use toss_sandbox::{Call, Effect, Endpoint};
 
@@ -284,4 +285,73 @@ pub(crate) async fn an_unknown_payment_outlives_the_server(stage: &Stage) {
         assert_eq!(stage.booked(&order.id).approvals, 1);
     }
     assert_eq!(second.stock(1).await, 57);
+}
+
+pub(crate) async fn a_made_up_key_in_an_outage_does_not_lose_the_order(stage: &Stage) {
+    let shop = stage.open(&[]).await;
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&order);
+    stage.close_bank().await;
+    shop.confirm(&order, "tgen_made_up_by_somebody")
+        .await
+        .refused(503, "E03009");
+    stage.reopen_bank().await;
+    // Toss does not know that key, and says so again when asked again: nothing has happened.
+    shop.eventually(&order, "READY").await;
+    crate::until("the stock is back", async || shop.stock(1).await == 59).await;
+    assert_eq!(
+        shop.confirm(&order, &key).await.data()["status"],
+        json!("DONE")
+    );
+    assert_eq!(
+        (stage.booked(&order.id).approvals, shop.stock(1).await),
+        (1, 58)
+    );
+}
+
+pub(crate) async fn a_truth_that_cannot_be_learned_is_quarantined(stage: &Stage) {
+    let shop = stage.open(&["--recovery-limit=2"]).await;
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&order);
+    stage.fail_once(Endpoint::Confirm, &order.id, Effect::ApproveThenReset);
+    for endpoint in [Endpoint::Get, Endpoint::GetByOrder] {
+        for _ in 0..10 {
+            stage.fail_once(endpoint, &order.id, Effect::ResetWithoutApproval);
+        }
+    }
+    shop.confirm(&order, &key).await.refused(503, "E03009");
+    shop.eventually(&order, "QUARANTINED").await;
+    // Never FAILED: the buyer was charged. And nothing more is done without a person.
+    let error = shop.confirm(&order, &key).await.refused(409, "E03002");
+    assert_eq!(error["details"]["status"], json!("QUARANTINED"));
+    let booked = stage.booked(&order.id);
+    assert_eq!((booked.approvals, booked.net), (1, order.amount));
+    assert_eq!(shop.stock(1).await, 58);
+    resolve_by_toss_s_word(stage, &shop, &order).await;
+}
+
+/// An operator settles a quarantined order, but not against what Toss says.
+async fn resolve_by_toss_s_word(stage: &Stage, shop: &Shop, order: &Order) {
+    let path = format!("/api/v1/payments/{}/resolve", order.id);
+    let resolve = async |to: &str| {
+        let wish = json!({ "to": to, "reason": "은행에 확인함" });
+        shop.operate(Method::POST, &path, &wish).await
+    };
+    // While Toss says nothing, nobody decides.
+    resolve("FAILED").await.refused(503, "E03009");
+    stage.sandbox.clear_faults();
+    crate::until("Toss contradicts", async || {
+        resolve("FAILED").await.status == 409
+    })
+    .await;
+    resolve("FAILED").await.refused(409, "E03023");
+    assert_eq!(shop.status(order).await, "QUARANTINED");
+    assert_eq!(resolve("DONE").await.data()["status"], json!("DONE"));
+    assert_eq!(shop.read(order).await["balanceAmount"], json!(order.amount));
+    let error = resolve("DONE").await.refused(409, "E03002");
+    assert_eq!(error["details"]["status"], json!("DONE"));
+    assert_eq!(
+        (stage.booked(&order.id).net, shop.stock(1).await),
+        (order.amount, 58)
+    );
 }

@@ -67,6 +67,8 @@ pub(crate) async fn a_stopping_server_finishes_its_confirms(stage: &Stage) {
         shop.check_out(1, &[(1, 1)]).await,
         shop.check_out(1, &[(1, 1)]).await,
     );
+    // The one that nobody waits for lasts longest: no open connection keeps the server up for it.
+    stage.slow_confirms_of(&unheard.id, Duration::from_millis(1_500));
     let key = shop.authenticate(&heard);
     let confirm = shop.confirm(&heard, &key);
     let stop = async {

@@ -6,13 +6,16 @@
     reason = "a test whose surroundings fail cannot go on"
 )]
 
+mod browser;
 mod buying;
 mod crowd;
 mod faults;
 mod interruptions;
 mod malformed;
+mod mysql;
 mod operators;
 mod program;
+mod readme;
 mod reconcile;
 mod repeats;
 mod shop;
@@ -72,12 +75,14 @@ scenarios! {
         a_checkout_key_makes_one_order_however_many_come_at_once,
         an_order_that_cannot_be_filled_is_refused,
         an_order_past_its_time_expires,
+        a_virtual_account_waits_for_its_deposit,
     }
     repeats {
         a_repeated_confirm_gets_the_first_answer,
         many_identical_confirms_make_one_approval,
         two_servers_with_one_database_make_one_approval,
         different_payment_keys_at_once_make_one_approval,
+        a_confirm_that_takes_too_long_is_answered_before_it_ends,
     }
     crowd {
         a_thousand_orders_empty_a_stock_of_a_thousand,
@@ -92,6 +97,8 @@ scenarios! {
         refused_credentials_leave_the_order_payable,
         a_closed_toss_is_survived,
         an_unknown_payment_outlives_the_server,
+        a_made_up_key_in_an_outage_does_not_lose_the_order,
+        a_truth_that_cannot_be_learned_is_quarantined,
     }
     interruptions {
         a_client_that_hangs_up_cancels_nothing,
@@ -118,6 +125,7 @@ scenarios! {
     }
     surface {
         health_is_up,
+        the_sandbox_is_there_only_without_a_secret_key,
         the_openapi_document_lists_every_route,
     }
 }

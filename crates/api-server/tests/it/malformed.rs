@@ -12,13 +12,14 @@ const CHECKOUT: &str = "/api/v1/payments/checkout";
 const CONFIRM: &str = "/api/v1/payments/confirm";
 
 /// Every route that reads a body.
-const BODIES: [(Method, &str); 6] = [
+const BODIES: [(Method, &str); 7] = [
     (Method::POST, CHECKOUT),
     (Method::POST, CONFIRM),
     (Method::POST, "/api/v1/products"),
     (Method::PATCH, "/api/v1/products/1"),
     (Method::POST, "/api/v1/products/1/stock-adjustments"),
     (Method::PUT, "/api/v1/users/1"),
+    (Method::POST, "/api/v1/payments/order-0001/resolve"),
 ];
 
 /// Sends bytes as they are, with the operators' key.

@@ -7,7 +7,6 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::JoinHandle;
 
 use serde_json::Value;
-use storage::testing::TestMySql;
 use toss_sandbox::{Effect, Endpoint, Sandbox, SandboxConfig};
 
 use crate::shop::Shop;
@@ -36,7 +35,7 @@ const SETTINGS: [(&str, &str, &str); 18] = [
 ];
 
 /// The program in an empty folder, with no variables but these.
-fn program(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Command {
+pub(crate) fn program(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_api-server"));
     command
         .env_clear()
@@ -47,16 +46,16 @@ fn program(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Com
     command
 }
 
-fn run(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
     program(folder, variables, arguments).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// A failed start says why in one line and ends with a failure.
-fn refuses(output: &Output, part: &str) {
+pub(crate) fn refuses(output: &Output, part: &str) {
     let (told, line) = (text(&output.stdout), text(&output.stderr));
     assert!(!output.status.success(), "{told}{line}");
     assert!(line.contains(part), "{line}");
@@ -156,26 +155,8 @@ fn migrate_makes_a_sqlite_database_and_openapi_prints_the_document() {
     assert!(document["paths"]["/api/v1/payments/confirm"].is_object());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mysql_database_without_the_schema_is_refused() {
-    let Some(server) = TestMySql::get().await else {
-        return;
-    };
-    let (_, url) = server.fresh_database_with_text().await;
-    let folder = tempfile::tempdir().unwrap();
-    let variables = [("DATABASE_URL", url.as_str()), ("LISTEN", "127.0.0.1:0")];
-    refuses(
-        &run(folder.path(), &variables, &[]),
-        "run `api-server migrate` first",
-    );
-    let migrated = run(folder.path(), &variables, &["migrate"]);
-    assert!(migrated.status.success(), "{}", text(&migrated.stderr));
-    let serving = Serving::start(program(folder.path(), &variables, &[]));
-    serving.end();
-}
-
 /// A serving process.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     base_url: String,
     /// What it wrote to standard output until it listened.
@@ -184,7 +165,7 @@ struct Serving {
 }
 
 impl Serving {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -218,7 +199,7 @@ impl Serving {
     }
 
     /// Ends it with SIGTERM, which must succeed; returns the rest of its output, and its log.
-    fn end(mut self) -> (String, String) {
+    pub(crate) fn end(mut self) -> (String, String) {
         let asked = Command::new("sh")
             .args(["-c", &format!("kill -TERM {}", self.child.id())])
             .status();
@@ -268,7 +249,7 @@ async fn the_log_holds_no_secret() {
     let stage = Stage::on_sqlite().await;
     let folder = tempfile::tempdir().unwrap();
     let secret_key = stage.sandbox.secret_key().to_owned();
-    for level in ["info", "debug"] {
+    for (level, format) in [("info", "human"), ("debug", "json")] {
         let variables = [
             ("LISTEN", "127.0.0.1:0"),
             ("DATABASE_URL", stage.database_url.as_str()),
@@ -276,6 +257,7 @@ async fn the_log_holds_no_secret() {
             ("TOSS_BASE_URL", &stage.bank_url),
             ("API_KEY", API_KEY),
             ("RUST_LOG", level),
+            ("LOG_FORMAT", format),
         ];
         let serving = Serving::start(program(folder.path(), &variables, &QUICK));
         let base_url = serving.base_url.clone();
@@ -292,6 +274,11 @@ async fn the_log_holds_no_secret() {
             .map(Into::into),
         );
         let (_, log) = serving.end();
+        if format == "json" {
+            for line in log.lines() {
+                assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+            }
+        }
         // The log is one indeed: it tells of orders and of what went wrong with them.
         assert!(log.contains("/api/v1/payments/confirm"), "{log}");
         assert!(log.contains("outcome not known yet"), "{log}");
@@ -318,11 +305,11 @@ async fn trade(stage: &Stage, shop: &Shop) -> Vec<String> {
     ] {
         let order = shop.check_out(1, &[(1, 1)]).await;
         let key = shop.authenticate(&order);
+        shop.confirm(&order, "tgen_a_wrong_payment_key").await;
         if let Some(effect) = effect {
             stage.fail_once(Endpoint::Confirm, &order.id, effect);
             stage.fail_once(Endpoint::Get, &order.id, Effect::ResetWithoutApproval);
         }
-        shop.confirm(&order, "tgen_a_wrong_payment_key").await;
         shop.confirm(&order, &key).await;
         shop.eventually(&order, status).await;
         secrets.extend([

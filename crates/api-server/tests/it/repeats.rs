@@ -1,5 +1,7 @@
 //! The same confirm more than once: one approval, one stock change, one answer.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use serde_json::json;
 
@@ -97,4 +99,29 @@ pub(crate) async fn different_payment_keys_at_once_make_one_approval(stage: &Sta
         assert_eq!((booked.approvals, booked.net), (1, order.amount));
         assert_eq!(one.stock(1).await, before - 1);
     }
+}
+
+pub(crate) async fn a_confirm_that_takes_too_long_is_answered_before_it_ends(stage: &Stage) {
+    let shop = stage
+        .open(&[
+            "--confirm-wait=200ms",
+            "--toss-timeout=20s",
+            "--confirm-lease=30s",
+        ])
+        .await;
+    stage.slow_confirms(Duration::from_secs(1));
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&order);
+    let error = shop.confirm(&order, &key).await.refused(503, "E03009");
+    assert_eq!(error["retryable"], json!(true));
+    // The browser asks again while the first confirm still runs.
+    let error = shop.confirm(&order, &key).await.refused(409, "E03017");
+    assert_eq!(error["retryable"], json!(true));
+    shop.eventually(&order, "DONE").await;
+    assert!(shop.confirm(&order, &key).await.is_replayed());
+    assert_eq!(stage.calls(&order.id).len(), 1);
+    assert_eq!(
+        (stage.booked(&order.id).approvals, shop.stock(1).await),
+        (1, 58)
+    );
 }

@@ -1,5 +1,6 @@
 //! The surroundings of a scenario: a database and a sandbox of its own, on which servers open.
 
+use std::any::Any;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,6 @@ use product_domain::{ProductReceiver as _, ProductService};
 use secrecy::ExposeSecret;
 use storage::testing::{TestMySql, sqlite_file};
 use storage::{Database, DatabaseSettings, DatabaseUrl};
-use tempfile::TempDir;
 use toss_sandbox::{
     Call, Effect, Endpoint, Fault, LedgerRow, RunningSandbox, Sandbox, SandboxConfig, Target,
 };
@@ -36,15 +36,10 @@ pub(crate) const QUICK: [&str; 8] = [
     "--database-pool-size=5",
 ];
 
-/// What has to outlive the database.
-enum Home {
-    Folder(#[expect(dead_code, reason = "removes the folder when dropped")] TempDir),
-    Server(#[expect(dead_code, reason = "keeps the server running")] Arc<TestMySql>),
-}
-
 /// A database and a sandbox, shared by all servers of one scenario.
 pub(crate) struct Stage {
-    home: Home,
+    /// What has to outlive the database: its folder, or its server.
+    _home: Box<dyn Any + Send + Sync>,
     /// For `--database-url`.
     pub(crate) database_url: String,
     /// Toss, as the scenario sees it: its books and its faults.
@@ -60,7 +55,7 @@ impl Stage {
     /// A stage on a new SQLite file, with the demo rows that the server stores there itself.
     pub(crate) async fn on_sqlite() -> Self {
         let (folder, url) = sqlite_file();
-        Self::new(Home::Folder(folder), url.to_string()).await
+        Self::new(Box::new(folder), url.to_string()).await
     }
 
     /// A stage on a new MySQL database with the same rows; `None` where there is no MySQL.
@@ -68,10 +63,10 @@ impl Stage {
         let server = TestMySql::get().await?;
         let (url, text) = server.fresh_database_with_text().await;
         stock_the_shelves(url).await;
-        Some(Self::new(Home::Server(server), text).await)
+        Some(Self::new(Box::new(server), text).await)
     }
 
-    async fn new(home: Home, database_url: String) -> Self {
+    async fn new(home: Box<dyn Any + Send + Sync>, database_url: String) -> Self {
         let sandbox = Sandbox::new(SandboxConfig::default());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let bank = RunningSandbox::start(sandbox.clone(), listener)
@@ -79,18 +74,13 @@ impl Stage {
             .unwrap();
         let bank_url = bank.base_url().to_owned();
         Self {
-            home,
+            _home: home,
             database_url,
             sandbox,
             bank: Mutex::new(Some(bank)),
             bank_url,
             shops: Mutex::default(),
         }
-    }
-
-    /// Whether the stage stands on MySQL.
-    pub(crate) fn is_mysql(&self) -> bool {
-        matches!(self.home, Home::Server(_))
     }
 
     /// Opens a server on this stage, with [`QUICK`] and then these flags.
@@ -131,15 +121,17 @@ impl Stage {
         shops.push(shop.clone());
     }
 
+    /// These flags, and for what they leave out this stage's own and [`QUICK`].
     fn settings(&self, flags: &[&str]) -> Settings {
         let database_url = format!("--database-url={}", self.database_url);
-        let own = ["api-server", "--listen=127.0.0.1:0", &database_url];
-        // A later flag replaces an earlier one only if clap is told so.
-        let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
-        let quick = QUICK
+        let own = ["--listen=127.0.0.1:0", &database_url];
+        let name = |flag: &str| flag.split('=').next().map(ToOwned::to_owned);
+        let left_out = own
             .into_iter()
-            .filter(|quick| !flags.iter().any(|flag| name(flag) == name(quick)));
-        let all = own.into_iter().chain(quick).chain(flags.iter().copied());
+            .chain(QUICK)
+            .filter(|own| flags.iter().all(|flag| name(flag) != name(own)));
+        let all: Vec<_> = left_out.chain(flags.iter().copied()).collect();
+        let all = ["api-server"].into_iter().chain(all);
         Cli::try_parse_from(all).unwrap().settings
     }
 
@@ -157,11 +149,20 @@ impl Stage {
 
     /// Makes every confirm at Toss take this long.
     pub(crate) fn slow_confirms(&self, by: Duration) {
+        self.delay_confirms(None, by);
+    }
+
+    /// Makes the confirms of one order take this much longer.
+    pub(crate) fn slow_confirms_of(&self, order_id: &str, by: Duration) {
+        self.delay_confirms(Some(order_id), by);
+    }
+
+    fn delay_confirms(&self, order_id: Option<&str>, by: Duration) {
         let ms = u64::try_from(by.as_millis()).unwrap();
         self.sandbox.inject(Fault {
             target: Target {
                 endpoint: Some(Endpoint::Confirm),
-                order_id: None,
+                order_id: order_id.map(ToOwned::to_owned),
             },
             effect: Effect::Delay {
                 min_ms: ms,

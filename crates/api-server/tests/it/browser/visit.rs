@@ -41,7 +41,7 @@ pub(super) struct Visit {
 impl Visit {
     /// `None` where there is no browser.
     pub(super) async fn start(screen: Screen) -> Option<Self> {
-        if let Some(missing) = missing_program() {
+        if let Some(missing) = missing_program(&["chromium", "chromedriver"]) {
             let required = std::env::var_os("REQUIRE_BROWSER");
             assert!(
                 required.is_none_or(|value| value.is_empty() || value == "0"),
@@ -55,7 +55,7 @@ impl Visit {
             return None;
         }
         let files = tempfile::tempdir().unwrap();
-        let server = start_server(&files).await;
+        let server = embedded_server(&files).await;
         let driver = Driver::start();
         let page = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(screen, &files))
@@ -96,8 +96,7 @@ impl Visit {
         }
         for entry in self.log("browser").await {
             let message = entry["message"].as_str().unwrap();
-            let known =
-                !expected.is_empty() && expected.iter().all(|part| message.contains(part));
+            let known = !expected.is_empty() && expected.iter().all(|part| message.contains(part));
             assert!(
                 known || !matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")),
                 "the browser complains: {message}"
@@ -145,7 +144,11 @@ impl Visit {
         let widths = self.page.execute(script, Vec::new()).await.unwrap();
         let (content, screen) = (widths[0].as_u64().unwrap(), widths[1].as_u64().unwrap());
         assert!(content <= screen, "{content} px on a {screen} px screen");
-        assert_eq!(screen, if self.screen == Screen::Phone { 390 } else { 1280 });
+        let expected = match self.screen {
+            Screen::Desktop => 1280,
+            Screen::Phone => 390,
+        };
+        assert_eq!(screen, expected);
     }
 
     /// Saves `{name}.png`, or `{name}-phone.png`, if `SCREENSHOTS` names a directory.
@@ -192,8 +195,12 @@ impl Visit {
         let sent = entries.iter().filter_map(|entry| {
             let event: Value = serde_json::from_str(entry["message"].as_str()?).unwrap();
             let event = &event["message"];
-            (event["method"] == "Network.requestWillBeSent")
-                .then(|| event["params"]["request"]["url"].as_str().unwrap().to_owned())
+            (event["method"] == "Network.requestWillBeSent").then(|| {
+                event["params"]["request"]["url"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
         });
         sent.collect()
     }
@@ -209,7 +216,7 @@ impl Visit {
 }
 
 /// The server in embedded mode, on a free port and a fresh SQLite file.
-async fn start_server(files: &TempDir) -> RunningServer {
+pub(crate) async fn embedded_server(files: &TempDir) -> RunningServer {
     let database = format!("sqlite:{}", files.path().join("shop.db").display());
     let flags = ["api-server", "--listen=127.0.0.1:0", "--database-url"];
     let cli = Cli::parse_from(flags.into_iter().chain([database.as_str()]));
@@ -253,8 +260,8 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         // The whole group: a panic leaves the browser running, and only its driver knows it.
-        let group = format!("-{}", self.child.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let kill_group = format!("kill -s KILL -- -{}", self.child.id());
+        let _ = Command::new("sh").args(["-c", &kill_group]).status();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -265,7 +272,9 @@ fn capabilities(screen: Screen, files: &TempDir) -> fantoccini::wd::Capabilities
     let profile = files.path().join("profile");
     // Emulated sizes are the page's own, without the window's frame.
     let metrics = match screen {
-        Screen::Desktop => json!({ "width": 1280, "height": 900, "pixelRatio": 1, "mobile": false, "touch": false }),
+        Screen::Desktop => {
+            json!({ "width": 1280, "height": 900, "pixelRatio": 1, "mobile": false, "touch": false })
+        }
         Screen::Phone => json!({ "width": 390, "height": 844, "pixelRatio": 2, "touch": true }),
     };
     let options = json!({
@@ -293,13 +302,11 @@ fn capabilities(screen: Screen, files: &TempDir) -> fantoccini::wd::Capabilities
     }
 }
 
-/// The first program of the browser tests that is not on `PATH`.
-fn missing_program() -> Option<&'static str> {
+/// The first of these programs that is not on `PATH`.
+pub(crate) fn missing_program<'a>(programs: &[&'a str]) -> Option<&'a str> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let has = |program: &str| {
+    let on_path = |program: &str| {
         std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
     };
-    ["chromium", "chromedriver"]
-        .into_iter()
-        .find(|program| !has(program))
+    programs.iter().copied().find(|program| !on_path(program))
 }
