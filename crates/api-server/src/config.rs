@@ -4,7 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand};
+use kernel::Timestamp;
 use payment_domain::model::Policy;
 use secrecy::{ExposeSecret, SecretString};
 use storage::{DatabaseSettings, DatabaseUrl};
@@ -31,8 +33,30 @@ pub enum Command {
     Serve,
     /// Bring the database's schema up to date, and end.
     Migrate,
+    /// Compare the books with Toss, print what differs, and end: 0 when all agree, 1 when something
+    /// differs, 2 when the comparison could not be made whole.
+    Reconcile(ReconcileArgs),
     /// Print the OpenAPI document, and end.
     Openapi,
+}
+
+/// What to reconcile, and how to tell.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ReconcileArgs {
+    /// The first moment: a date (midnight in Korea) or RFC 3339 [default: 24 hours before the end].
+    #[arg(long, value_parser = parse_moment)]
+    pub from: Option<Timestamp>,
+    /// The first moment that is not compared any more: a date (midnight in Korea) or RFC 3339
+    /// [default: ten minutes ago, because what is younger may still be under way].
+    #[arg(long, value_parser = parse_moment)]
+    pub to: Option<Timestamp>,
+    /// Mend what can be mended safely: have Toss asked again about undecided and unpaid payments,
+    /// and deliver stock instructions again.
+    #[arg(long)]
+    pub fix: bool,
+    /// Print JSON lines instead of a table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The server's settings.
@@ -129,7 +153,16 @@ pub enum SettingsError {
 
 impl Settings {
     /// Checks what single flags cannot, and takes empty values as unset (compose files make them).
-    pub fn validated(mut self) -> Result<Self, SettingsError> {
+    pub fn validated(self) -> Result<Self, SettingsError> {
+        let settings = self.validated_without_operators()?;
+        if !settings.is_embedded() && settings.api_key.is_none() {
+            return Err(SettingsError::ApiKeyMissing);
+        }
+        Ok(settings)
+    }
+
+    /// The same for a command that serves nobody, and so needs no operators' key.
+    pub fn validated_without_operators(mut self) -> Result<Self, SettingsError> {
         self.toss_secret_key = self
             .toss_secret_key
             .filter(|key| !key.expose_secret().is_empty());
@@ -149,8 +182,6 @@ impl Settings {
             if self.toss_client_key.is_some() {
                 return Err(SettingsError::NeedsSecretKey("TOSS_CLIENT_KEY"));
             }
-        } else if self.api_key.is_none() {
-            return Err(SettingsError::ApiKeyMissing);
         }
         Ok(self)
     }
@@ -188,6 +219,17 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         return Err("must be above zero and at most 30 days".into());
     }
     Ok(parsed)
+}
+
+/// A date is midnight in Korea, where a merchant's day begins; anything else is RFC 3339.
+fn parse_moment(text: &str) -> Result<Timestamp, String> {
+    let text = match text.parse::<NaiveDate>() {
+        Ok(date) => format!("{date}T00:00:00+09:00"),
+        Err(_) => text.to_owned(),
+    };
+    DateTime::parse_from_rfc3339(&text)
+        .map(|at| at.with_timezone(&Utc))
+        .map_err(|error| format!("{error}; write it like 2026-11-22 or 2026-11-22T09:30:00+09:00"))
 }
 
 fn parse_database_url(text: &str) -> Result<DatabaseUrl, String> {
@@ -241,6 +283,17 @@ mod tests {
         ] {
             let error = settings(flags).unwrap_err();
             assert!(error.contains(part), "{flags:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_midnight_in_korea() {
+        let moment = |text: &str| parse_moment(text).map(|at| at.to_rfc3339());
+        assert_eq!(moment("2026-11-22").unwrap(), "2026-11-21T15:00:00+00:00");
+        let same = moment("2026-11-22T00:00:00+09:00").unwrap();
+        assert_eq!(same, "2026-11-21T15:00:00+00:00");
+        for wrong in ["yesterday", "2026-13-01", "2026-11-22T00:00:00"] {
+            assert!(moment(wrong).unwrap_err().contains("2026-11-22"), "{wrong}");
         }
     }
 

@@ -4,6 +4,7 @@ pub mod bridge;
 pub mod config;
 mod confirm_desk;
 pub mod http;
+pub mod reconcile;
 mod shop;
 pub mod wiring;
 pub mod worker;

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use api_server::config::{Cli, Command, LogFormat, Settings};
-use api_server::{http, wiring};
+use api_server::config::{Cli, Command, LogFormat, ReconcileArgs, Settings};
+use api_server::{http, reconcile, wiring};
 use clap::Parser;
 use secrecy::ExposeSecret;
 use storage::Database;
@@ -19,6 +19,7 @@ async fn main() -> ExitCode {
     let outcome = match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(cli.settings).await,
         Command::Migrate => migrate(&cli.settings).await,
+        Command::Reconcile(args) => return compare(cli.settings, args).await,
         Command::Openapi => print_openapi(),
     };
     match outcome {
@@ -26,6 +27,17 @@ async fn main() -> ExitCode {
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reconciles, with an exit status for whoever runs it by a timer.
+async fn compare(settings: Settings, args: ReconcileArgs) -> ExitCode {
+    match reconcile::run(settings, args, &mut std::io::stdout()).await {
+        Ok(verdict) => ExitCode::from(verdict.exit_status()),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(reconcile::Verdict::Unknown.exit_status())
         }
     }
 }

@@ -181,21 +181,26 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
 }
 
 /// Time, ids and randomness.
-struct System {
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGenerator>,
-    randomness: Arc<dyn Randomness>,
+pub(crate) struct System {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
+    pub(crate) randomness: Arc<dyn Randomness>,
 }
 
 /// What each domain offers.
-struct Domains {
-    payments: Arc<dyn PaymentReceiver>,
-    products: Arc<dyn ProductReceiver>,
-    users: Arc<dyn UserReceiver>,
+pub(crate) struct Domains {
+    pub(crate) payments: Arc<dyn PaymentReceiver>,
+    pub(crate) products: Arc<dyn ProductReceiver>,
+    pub(crate) users: Arc<dyn UserReceiver>,
 }
 
 /// The domains over storage and Toss, joined by the bridges.
-fn domains(database: &Database, toss: TossClient, system: System, settings: &Settings) -> Domains {
+pub(crate) fn domains(
+    database: &Database,
+    toss: TossClient,
+    system: System,
+    settings: &Settings,
+) -> Domains {
     let System {
         clock,
         ids,
@@ -257,14 +262,24 @@ async fn connect_toss(
             Some(sandbox),
         )
     };
-    let key = SecretKey::parse(&key).context("TOSS_SECRET_KEY cannot be used")?;
+    let client = toss_client(&key, base_url.as_deref(), settings)?;
+    Ok((client, running, sandbox))
+}
+
+/// A client of Toss with this key, at Toss's own address or another.
+pub(crate) fn toss_client(
+    key: &str,
+    base_url: Option<&str>,
+    settings: &Settings,
+) -> anyhow::Result<TossClient> {
+    let key = SecretKey::parse(key).context("TOSS_SECRET_KEY cannot be used")?;
     let mut builder = TossClient::builder(key).attempt_timeout(settings.toss_timeout);
     if let Some(base_url) = base_url {
         builder = builder
-            .base_url(&base_url)
+            .base_url(base_url)
             .context("TOSS_BASE_URL cannot be used")?;
     }
-    Ok((builder.build()?, running, sandbox))
+    Ok(builder.build()?)
 }
 
 fn serve(

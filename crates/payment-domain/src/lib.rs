@@ -17,4 +17,7 @@ pub use receiver::{
     CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
     Examined, PaymentReceiver, PaymentView, ReadError, Resolution, ResolveCommand, ResolveError,
 };
-pub use usecase::{PaymentService, Ports};
+pub use usecase::{
+    PaymentService, Ports, ReconcileError, ReconcileObserver, ReconcilePorts, ReconcileWish,
+    Reconciler,
+};

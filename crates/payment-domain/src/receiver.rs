@@ -225,7 +225,8 @@ pub trait PaymentReceiver: Send + Sync {
     /// Does one order's due work: expiry, a look at an undecided payment, a deposit poll.
     async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError>;
 
-    /// Asks Toss about an undecided payment now, due or not, and settles it if Toss says enough.
+    /// Asks Toss about an undecided payment now, due or not, and settles it if Toss says enough; and
+    /// about an ended order, whose money goes back if Toss holds any.
     async fn recover_now(&self, order_id: &OrderId) -> Result<(), ReadError>;
 
     /// Settles a quarantined payment as an operator says, after asking Toss.

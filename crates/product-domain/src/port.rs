@@ -1,7 +1,10 @@
 use async_trait::async_trait;
 use kernel::{Fence, OrderId, ProductId, StoreError, Timestamp};
 
-use crate::model::{Hold, NewProduct, Product, ProductPatch, Reservation, SellDecision};
+use crate::model::{
+    Hold, NewProduct, Product, ProductPatch, Reservation, ReservationState, SellDecision,
+    StockBalance,
+};
 
 /// An operator's correction of a stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,4 +92,18 @@ pub trait ProductRepository: Send + Sync {
 
     /// An order's reservation, its lines by product id.
     async fn reservation(&self, order_id: &OrderId) -> Result<Option<Reservation>, StoreError>;
+
+    /// Where these orders' reservations stand, in any order; orders without one are left out.
+    async fn reservation_states(
+        &self,
+        order_ids: &[OrderId],
+    ) -> Result<Vec<(OrderId, ReservationState)>, StoreError>;
+
+    /// The pieces of up to `limit` products with ids above `after`, lowest id first. MUST count
+    /// them all as of one moment, or a hold that runs meanwhile looks like lost stock.
+    async fn balances(
+        &self,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<StockBalance>, StoreError>;
 }

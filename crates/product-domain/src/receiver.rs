@@ -1,7 +1,10 @@
 use async_trait::async_trait;
 use kernel::{Fence, OrderId, ProductId, StoreError};
 
-use crate::model::{Hold, InvalidProduct, NewProduct, Product, ProductPatch, SellDecision};
+use crate::model::{
+    Hold, InvalidProduct, NewProduct, Product, ProductPatch, ReservationState, SellDecision,
+    StockBalance,
+};
 use crate::port::{Adjustment, HoldOutcome};
 
 /// Why a product was not created.
@@ -74,4 +77,18 @@ pub trait ProductReceiver: Send + Sync {
 
     /// Marks an order's stock as sold. Repeating it changes nothing.
     async fn sell(&self, order_id: &OrderId) -> Result<SellDecision, StoreError>;
+
+    /// Where these orders' reservations stand, in any order; orders without one are left out.
+    async fn reservation_states(
+        &self,
+        order_ids: &[OrderId],
+    ) -> Result<Vec<(OrderId, ReservationState)>, StoreError>;
+
+    /// The pieces of up to `limit` products (at most 1000) with ids above `after`, lowest id first,
+    /// counted as of one moment.
+    async fn balances(
+        &self,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<StockBalance>, StoreError>;
 }

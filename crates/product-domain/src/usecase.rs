@@ -6,12 +6,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kernel::{Clock, Fence, OrderId, ProductId, StoreError};
 
-use crate::model::{Hold, NewProduct, Product, ProductPatch, SellDecision};
+use crate::model::{
+    Hold, NewProduct, Product, ProductPatch, ReservationState, SellDecision, StockBalance,
+};
 use crate::port::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
 use crate::receiver::{AdjustError, CreateError, ProductReceiver, UpdateError};
 
 /// The largest page of products.
 const PAGE_MAX: u32 = 100;
+/// The largest page of balances.
+const BALANCES_MAX: u32 = 1_000;
 
 /// Answers for products out of a [`ProductRepository`].
 pub struct ProductService {
@@ -77,5 +81,22 @@ impl ProductReceiver for ProductService {
             tracing::error!(%order_id, "a paid order holds no stock: check the stock by hand");
         }
         Ok(decision)
+    }
+
+    async fn reservation_states(
+        &self,
+        order_ids: &[OrderId],
+    ) -> Result<Vec<(OrderId, ReservationState)>, StoreError> {
+        self.repository.reservation_states(order_ids).await
+    }
+
+    async fn balances(
+        &self,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<StockBalance>, StoreError> {
+        self.repository
+            .balances(after, limit.min(BALANCES_MAX))
+            .await
     }
 }

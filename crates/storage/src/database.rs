@@ -15,7 +15,7 @@ use diesel_async::sync_connection_wrapper::{SpawnBlocking as _, SyncConnectionWr
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures::FutureExt as _;
 use kernel::StoreError;
-use payment_domain::port::PaymentRepository;
+use payment_domain::port::{PaymentRepository, ReconcileRepository};
 use product_domain::ProductRepository;
 use tokio::sync::Mutex;
 use user_domain::UserRepository;
@@ -192,6 +192,11 @@ impl Database {
 
     /// Where payments are kept.
     pub fn payments(&self) -> Arc<dyn PaymentRepository> {
+        Arc::new(Payments::new(self.clone()))
+    }
+
+    /// The payments' books, and where a reconciliation keeps what it found.
+    pub fn books(&self) -> Arc<dyn ReconcileRepository> {
         Arc::new(Payments::new(self.clone()))
     }
 

@@ -2,11 +2,13 @@
 
 mod buyers;
 mod guard;
+mod ledger;
 mod products;
 /// Toss Payments, and what its words mean to a payment.
 pub mod toss;
 
 pub use buyers::Buyers;
 pub use guard::{BreakerSettings, GuardedGateway};
+pub use ledger::TossLedger;
 pub use products::Products;
 pub use toss::Toss;

@@ -2,8 +2,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kernel::{Fence, OrderId, ProductId, StoreError};
-use payment_domain::port::{HoldReply, HoldRequest, PricedProduct, ProductPort};
-use product_domain::model::{Hold, ReservationLine};
+use payment_domain::model::{ProductPieces, StockState};
+use payment_domain::port::{HoldReply, HoldRequest, PricedProduct, ProductPort, StockLedger};
+use product_domain::model::{Hold, ReservationLine, ReservationState};
 use product_domain::{HoldOutcome, ProductReceiver};
 
 /// Payment's products are product-domain's.
@@ -59,5 +60,41 @@ impl ProductPort for Products {
     async fn sell(&self, order_id: &OrderId) -> Result<(), StoreError> {
         // "Nothing held" is logged by product-domain; repeating the message would not help.
         self.products.sell(order_id).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl StockLedger for Products {
+    async fn states(
+        &self,
+        order_ids: &[OrderId],
+    ) -> Result<Vec<(OrderId, StockState)>, StoreError> {
+        let states = self.products.reservation_states(order_ids).await?;
+        let states = states.into_iter().map(|(order_id, state)| {
+            let state = match state {
+                ReservationState::Held => StockState::Held,
+                ReservationState::Sold => StockState::Sold,
+                ReservationState::Released => StockState::Released,
+            };
+            (order_id, state)
+        });
+        Ok(states.collect())
+    }
+
+    async fn pieces(
+        &self,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<ProductPieces>, StoreError> {
+        let balances = self.products.balances(after, limit).await?;
+        let pieces = balances.into_iter().map(|balance| ProductPieces {
+            product_id: balance.product_id,
+            initial: balance.initial,
+            adjusted: balance.adjusted,
+            available: balance.available,
+            held: balance.held,
+            sold: balance.sold,
+        });
+        Ok(pieces.collect())
     }
 }

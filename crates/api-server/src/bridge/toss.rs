@@ -193,11 +193,12 @@ fn won(amount: Money) -> Decimal {
 
 /// A whole number of won in range, or nothing: an amount that is not one never agrees.
 fn whole_won(amount: Decimal) -> Option<Money> {
-    if amount.is_integer() {
-        amount.to_i64().and_then(|won| Money::from_won(won).ok())
-    } else {
-        None
-    }
+    signed_won(amount).and_then(|won| Money::from_won(won).ok())
+}
+
+/// A whole number of won of either sign, or nothing.
+pub(super) fn signed_won(amount: Decimal) -> Option<i64> {
+    amount.is_integer().then(|| amount.to_i64()).flatten()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod mysql;
 mod operators;
 mod program;
 mod readme;
+mod reconcile;
 mod repeats;
 mod shop;
 mod stage;

@@ -5,6 +5,7 @@ mod change;
 mod gateway;
 mod payment;
 mod policy;
+mod reconcile;
 mod status;
 mod transition;
 mod verdict;
@@ -21,6 +22,10 @@ pub use payment::{
     QuotedLine, VirtualAccount,
 };
 pub use policy::Policy;
+pub use reconcile::{
+    Books, Finding, FindingKind, InvalidPeriod, Listed, Period, ProductPieces, StockState, There,
+    Undelivered, agrees_with_list, compare, compare_books, compare_pieces, compare_stock,
+};
 pub use status::PaymentStatus;
 pub use transition::{IllegalTransition, PaymentFact};
 pub use verdict::{Verdict, judge};

@@ -5,6 +5,7 @@ mod buyers;
 mod gateway;
 mod payments;
 mod products;
+mod reconcile;
 
 pub use buyers::BuyerPort;
 pub use gateway::{
@@ -13,6 +14,10 @@ pub use gateway::{
 };
 pub use payments::{Applied, CheckoutKey, Inserted, PaymentRepository};
 pub use products::{HoldReply, HoldRequest, PricedProduct, ProductPort};
+pub use reconcile::{
+    Found, GatewayLedger, LedgerRow, LedgerUnavailable, Place, ReconcileRepository, Run, Scope,
+    StockLedger, Totals,
+};
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::{

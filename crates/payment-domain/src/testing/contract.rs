@@ -1,5 +1,7 @@
 //! The contract of [`PaymentRepository`]: every adapter passes [`all`] on an empty store.
 
+pub mod reconcile;
+
 use std::sync::Arc;
 use std::time::Duration;
 

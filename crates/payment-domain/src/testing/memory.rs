@@ -1,3 +1,5 @@
+mod reconcile;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +9,7 @@ use kernel::{IdempotencyKey, OrderId, StoreError, Timestamp, UserId};
 use crate::model::{
     Attempt, AttemptChange, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction,
 };
-use crate::port::{Applied, CheckoutKey, Inserted, PaymentRepository};
+use crate::port::{Applied, CheckoutKey, Found, Inserted, PaymentRepository, Run};
 
 #[derive(Default)]
 struct Tables {
@@ -17,6 +19,8 @@ struct Tables {
     history: BTreeMap<OrderId, Vec<HistoryEntry>>,
     transactions: BTreeMap<OrderId, Vec<Transaction>>,
     outbox: BTreeMap<OutboxKey, OutboxMessage>,
+    runs: BTreeMap<String, Run>,
+    breaks: BTreeMap<(String, u64), Found>,
 }
 
 /// A repository in memory that keeps the port's whole contract.

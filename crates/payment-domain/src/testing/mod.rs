@@ -4,6 +4,7 @@
 pub mod contract;
 mod fixtures;
 mod gateway;
+mod ledger;
 mod memory;
 mod shelf;
 mod time;
@@ -12,6 +13,7 @@ pub use fixtures::{
     buyer, gateway_payment, gateway_status, order_id, payment, payment_key, quoted,
 };
 pub use gateway::ScriptedGateway;
+pub use ledger::ScriptedLedger;
 pub use memory::InMemoryPayments;
 pub use shelf::Shelf;
 pub use time::{FixedRandomness, ManualClock, NumberedIds};

@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use kernel::{Fence, Money, OrderId, ProductId, Quantity, StoreError};
 
-use crate::port::{HoldReply, HoldRequest, PricedProduct, ProductPort};
+use crate::model::{ProductPieces, StockState};
+use crate::port::{HoldReply, HoldRequest, PricedProduct, ProductPort, StockLedger};
 
 /// Pieces per product.
 type Lines = Vec<(ProductId, Quantity)>;
@@ -19,6 +20,7 @@ enum Reservation {
 #[derive(Default)]
 struct Contents {
     stock: BTreeMap<ProductId, i64>,
+    initial: BTreeMap<ProductId, i64>,
     reservations: BTreeMap<OrderId, Reservation>,
     broken: bool,
 }
@@ -48,10 +50,10 @@ impl Shelf {
     pub fn with_stock(pieces: &[i64]) -> Self {
         let shelf = Self::default();
         for (id, pieces) in (1..).zip(pieces) {
-            shelf
-                .contents()
-                .stock
-                .insert(ProductId::new(id).expect("a product id"), *pieces);
+            let id = ProductId::new(id).expect("a product id");
+            let mut contents = shelf.contents();
+            contents.stock.insert(id, *pieces);
+            contents.initial.insert(id, *pieces);
         }
         shelf
     }
@@ -88,6 +90,11 @@ impl Shelf {
             Reservation::Sold(lines) => Some(lines),
             Reservation::Held(..) | Reservation::Released(_) => None,
         })
+    }
+
+    /// A piece of this product is gone, and nobody knows where to.
+    pub fn lose_a_piece(&self, id: ProductId) {
+        *self.contents().stock.entry(id).or_default() -= 1;
     }
 
     /// From now on every call fails (`true`) or works again (`false`).
@@ -179,5 +186,44 @@ impl ProductPort for Shelf {
             contents.reservations.insert(order_id.clone(), sold);
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl StockLedger for Shelf {
+    async fn states(
+        &self,
+        order_ids: &[OrderId],
+    ) -> Result<Vec<(OrderId, StockState)>, StoreError> {
+        let contents = self.working()?;
+        let states = order_ids.iter().filter_map(|id| {
+            let state = match contents.reservations.get(id)? {
+                Reservation::Held(..) => StockState::Held,
+                Reservation::Sold(_) => StockState::Sold,
+                Reservation::Released(_) => StockState::Released,
+            };
+            Some((id.clone(), state))
+        });
+        Ok(states.collect())
+    }
+
+    async fn pieces(
+        &self,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<ProductPieces>, StoreError> {
+        let (held, sold) = (self.held(), self.sold());
+        let contents = self.working()?;
+        let counted = contents.stock.iter().zip(held.iter().zip(sold));
+        let later = counted.filter(|((id, _), _)| after.is_none_or(|after| **id > after));
+        let pieces = later.map(|((id, available), (held, sold))| ProductPieces {
+            product_id: *id,
+            initial: contents.initial.get(id).copied().unwrap_or_default(),
+            adjusted: 0,
+            available: *available,
+            held: *held,
+            sold,
+        });
+        Ok(pieces.take(limit as usize).collect())
     }
 }

@@ -5,11 +5,14 @@ mod confirm;
 mod deliver;
 mod disagree;
 mod orphan;
+mod reconcile;
 mod recover;
 mod resolve;
 mod settle;
 
 use std::sync::Arc;
+
+pub use reconcile::{ReconcileError, ReconcileObserver, ReconcilePorts, ReconcileWish, Reconciler};
 
 use async_trait::async_trait;
 use kernel::{Clock, IdGenerator, OrderId, PaymentKey, Randomness, StoreError};

@@ -18,6 +18,15 @@ pub(super) fn orphan_look(payment: &Payment, now: Timestamp, policy: &Policy) ->
     (payment.attempts > 0).then(|| now + policy.orphan_look)
 }
 
+/// By what Toss is asked about an ended order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Search {
+    /// By every payment key that was ever sent for it: all that this program can have caused.
+    Keys,
+    /// Also by its order id, for money that came some other way.
+    KeysAndOrder,
+}
+
 /// What Toss holds of an ended order's money.
 enum Sought {
     Nothing,
@@ -26,7 +35,14 @@ enum Sought {
 }
 
 impl PaymentService {
-    pub(super) async fn seek_orphan(&self, payment: &Payment) -> Result<(), StoreError> {
+    pub(super) async fn seek_orphan(
+        &self,
+        payment: &Payment,
+        search: Search,
+    ) -> Result<(), StoreError> {
+        // An operator may look early. The look that was to come still comes: only it is late enough
+        // that nothing can follow.
+        let still_to_come = payment.due_at.filter(|due| *due > self.ports.clock.now());
         let looks = payment.looks.saturating_add(1);
         let Some(owned) = self
             .start_look(payment, PaymentFact::OrphanSought, looks)
@@ -34,10 +50,10 @@ impl PaymentService {
         else {
             return Ok(());
         };
-        let outcome = match self.seek_at_toss(&owned).await? {
-            Sought::Nothing => self.close_books(&owned, None).await,
+        let outcome = match self.seek_at_toss(&owned, search).await? {
+            Sought::Nothing => self.close_books(&owned, None, still_to_come).await,
             Sought::Unanswered => self.seek_later(&owned, None).await,
-            Sought::Money(truth) => self.return_orphan(&owned, &truth).await,
+            Sought::Money(truth) => self.return_orphan(&owned, &truth, still_to_come).await,
         };
         if let Err(error) = outcome {
             tracing::warn!(order_id = %payment.order_id, %error, "the last look stopped halfway; it is repeated");
@@ -45,26 +61,32 @@ impl PaymentService {
         Ok(())
     }
 
-    /// Asks for every payment key that was ever sent for this order.
-    async fn seek_at_toss(&self, payment: &Payment) -> Result<Sought, StoreError> {
+    async fn seek_at_toss(&self, payment: &Payment, search: Search) -> Result<Sought, StoreError> {
         let attempts = self.ports.payments.attempts(&payment.order_id).await?;
         let mut keys: Vec<&PaymentKey> = Vec::new();
-        for attempt in attempts
-            .iter()
-            .filter(|attempt| attempt.purpose == AttemptPurpose::Confirm)
-        {
+        for attempt in &attempts {
             if !keys.contains(&&attempt.payment_key) {
                 keys.push(&attempt.payment_key);
             }
         }
         let mut sought = Sought::Nothing;
+        let mut money = |answer| match answer {
+            LookUp::Found(truth) if holds_money(payment, &truth) => Some(truth),
+            LookUp::Found(_) | LookUp::Absent => None,
+            LookUp::Unavailable { .. } => {
+                sought = Sought::Unanswered;
+                None
+            }
+        };
         for key in keys {
-            match self.ports.gateway.look_up(key).await {
-                LookUp::Found(truth) if holds_money(payment, &truth) => {
-                    return Ok(Sought::Money(truth));
-                }
-                LookUp::Found(_) | LookUp::Absent => {}
-                LookUp::Unavailable { .. } => sought = Sought::Unanswered,
+            if let Some(truth) = money(self.ports.gateway.look_up(key).await) {
+                return Ok(Sought::Money(truth));
+            }
+        }
+        if search == Search::KeysAndOrder {
+            let answer = self.ports.gateway.look_up_order(&payment.order_id).await;
+            if let Some(truth) = money(answer) {
+                return Ok(Sought::Money(truth));
             }
         }
         Ok(sought)
@@ -75,6 +97,7 @@ impl PaymentService {
         &self,
         payment: &Payment,
         truth: &GatewayPayment,
+        next_look: Option<Timestamp>,
     ) -> Result<(), ConfirmError> {
         let order_id = &payment.order_id;
         tracing::error!(%order_id, status = %payment.status, "Toss holds money for an ended order; it is given back");
@@ -93,7 +116,8 @@ impl PaymentService {
         match self.ports.gateway.cancel(&request).await {
             GatewayAnswer::Done { trace_id, .. } => {
                 let result = finished(AttemptOutcome::Approved, None, None, trace_id);
-                self.close_books(&owned, Some((number, result))).await
+                self.close_books(&owned, Some((number, result)), next_look)
+                    .await
             }
             GatewayAnswer::Rejected(rejection) => {
                 // It may be canceled already: the next look tells.
@@ -163,14 +187,17 @@ impl PaymentService {
         }
     }
 
-    /// Toss holds nothing (any more): the balance goes to zero and nothing is due.
+    /// Toss holds nothing (any more): the balance goes to zero, and nothing is due but a look that
+    /// is still to come.
     async fn close_books(
         &self,
         payment: &Payment,
         attempt: Option<Finished>,
+        next_look: Option<Timestamp>,
     ) -> Result<(), ConfirmError> {
         if payment.balance == Money::ZERO {
-            let change = self.change(payment, PaymentFact::OrphanSought)?;
+            let mut change = self.change(payment, PaymentFact::OrphanSought)?;
+            change.after.due_at = next_look;
             return self.store(change, attempt).await.map(drop);
         }
         let mut change = self.change(payment, PaymentFact::OrphanReturned)?;
@@ -182,6 +209,7 @@ impl PaymentService {
             at: self.ports.clock.now(),
         });
         change.after.balance = Money::ZERO;
+        change.after.due_at = next_look;
         self.store(change, attempt).await.map(drop)
     }
 

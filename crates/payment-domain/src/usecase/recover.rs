@@ -5,7 +5,7 @@ use kernel::{Money, OrderId, StoreError};
 use super::PaymentService;
 use super::confirm::request;
 use super::disagree::book;
-use super::orphan::orphan_look;
+use super::orphan::{Search, orphan_look};
 use crate::model::{
     Attempt, AttemptChange, AttemptPurpose, Change, GatewayPayment, Payment, PaymentFact,
     PaymentStatus, StockInstruction, Verdict, judge,
@@ -30,7 +30,9 @@ impl PaymentService {
             PaymentStatus::InProgress
             | PaymentStatus::Unknown
             | PaymentStatus::WaitingForDeposit => self.look_now(&payment).await,
-            PaymentStatus::Failed | PaymentStatus::Expired => self.seek_orphan(&payment).await,
+            PaymentStatus::Failed | PaymentStatus::Expired => {
+                self.seek_orphan(&payment, Search::Keys).await
+            }
             PaymentStatus::Done
             | PaymentStatus::PartialCanceled
             | PaymentStatus::Canceled
@@ -38,19 +40,24 @@ impl PaymentService {
         }
     }
 
-    /// An operator's wish: look now, due or not. A confirm that still owns its lease is left alone;
-    /// it asks Toss itself.
+    /// An operator's wish: look now, due or not, also at an order that has ended, for money that
+    /// came after all. A confirm that still owns its lease is left alone; it asks Toss itself.
     pub(super) async fn recover_payment_now(&self, order_id: &OrderId) -> Result<(), ReadError> {
         let payment = self.ports.payments.find(order_id).await?;
         let payment = payment.ok_or_else(|| ReadError::UnknownOrder(order_id.clone()))?;
-        let undecided = matches!(
-            payment.status,
-            PaymentStatus::Unknown | PaymentStatus::WaitingForDeposit
-        );
-        if undecided {
-            self.look_now(&payment).await?;
-        } else {
-            self.recover_payment(order_id).await?;
+        match payment.status {
+            PaymentStatus::Unknown | PaymentStatus::WaitingForDeposit => {
+                self.look_now(&payment).await?;
+            }
+            PaymentStatus::Failed | PaymentStatus::Expired => {
+                self.seek_orphan(&payment, Search::KeysAndOrder).await?;
+            }
+            PaymentStatus::Ready
+            | PaymentStatus::InProgress
+            | PaymentStatus::Done
+            | PaymentStatus::PartialCanceled
+            | PaymentStatus::Canceled
+            | PaymentStatus::Quarantined => self.recover_payment(order_id).await?,
         }
         Ok(())
     }

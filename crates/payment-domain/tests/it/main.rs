@@ -13,6 +13,7 @@ mod faults;
 mod orphan;
 mod outbox;
 mod race;
+mod reconcile;
 mod recover;
 mod resolve;
 mod shop;

@@ -175,3 +175,25 @@ async fn a_closed_gateway_takes_no_confirm_and_nothing_is_claimed() {
     shop.gateway.on_confirm(done(shop.approved().await));
     assert!(shop.confirm(KEY).await.is_ok());
 }
+
+#[tokio::test]
+async fn an_early_look_does_not_replace_the_last_one() {
+    let shop = declined().await;
+    let due = shop.payment().await.due_at;
+    let id = shop.payment().await.order_id;
+    let aborted = shop.shown(GatewayStatus::Aborted).await;
+    shop.gateway.on_look(found(aborted.clone()));
+    shop.gateway.on_order_look(LookUp::Absent);
+    shop.service.recover_now(&id).await.unwrap();
+    assert_eq!(shop.payment().await.due_at, due);
+
+    shop.gateway.on_look(found(shop.approved().await));
+    shop.gateway.on_cancel(done(canceled(&shop).await));
+    shop.service.recover_now(&id).await.unwrap();
+    assert_eq!(shop.movements().await, [210_000, -210_000]);
+    assert_eq!(shop.payment().await.due_at, due);
+
+    shop.gateway.on_look(found(aborted));
+    shop.look().await;
+    assert_eq!(shop.payment().await.due_at, None);
+}

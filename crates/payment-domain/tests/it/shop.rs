@@ -69,7 +69,7 @@ pub(crate) struct Shop {
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) gateway: Arc<ScriptedGateway>,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) service: PaymentService,
+    pub(crate) service: Arc<PaymentService>,
 }
 
 impl Shop {
@@ -88,7 +88,7 @@ impl Shop {
             ids: Arc::new(NumberedIds::default()),
             randomness: Arc::new(FixedRandomness(0)),
         };
-        let service = PaymentService::new(ports, Policy::default());
+        let service = Arc::new(PaymentService::new(ports, Policy::default()));
         Self {
             payments,
             shelf,

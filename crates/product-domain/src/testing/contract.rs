@@ -5,7 +5,8 @@ use std::sync::Arc;
 use kernel::{Clock, Fence, Money, OrderId, ProductId, Quantity, SellerId, SystemClock, Timestamp};
 
 use crate::model::{
-    Hold, NewProduct, Product, ProductPatch, ReservationLine, ReservationState, SellDecision, Stock,
+    Hold, NewProduct, Product, ProductPatch, ReservationLine, ReservationState, SellDecision,
+    Stock, StockBalance,
 };
 use crate::port::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
 
@@ -28,6 +29,7 @@ pub async fn all(repository: Repository) {
     sold_stock_stays_sold(&repository).await;
     concurrent_holds_never_oversell(&repository).await;
     one_order_held_at_once_by_many_takes_stock_once(&repository).await;
+    every_piece_is_accounted_for(&repository).await;
 }
 
 fn now() -> Timestamp {
@@ -439,6 +441,72 @@ async fn one_order_held_at_once_by_many_takes_stock_once(repository: &Repository
             .all(|outcome| *outcome == HoldOutcome::Held)
     );
     assert_eq!(stock(repository, shirt).await, 8);
+}
+
+async fn every_piece_is_accounted_for(repository: &Repository) {
+    let (shirt, bag) = (
+        product(repository, 10).await.id,
+        product(repository, 7).await.id,
+    );
+    let ids: Vec<_> = ["held", "sold", "back", "none"]
+        .map(|name| order(&format!("contract-pieces-{name}")))
+        .into();
+    for id in &ids[..3] {
+        let lines = [line(shirt, 2), line(bag, 1)];
+        repository
+            .hold(&hold(id, 2, &lines), now())
+            .await
+            .expect("hold");
+    }
+    repository.sell(&ids[1], now()).await.expect("sell");
+    repository
+        .release(&ids[2], fence(3), now())
+        .await
+        .expect("release");
+    for delta in [-3, 5, -1] {
+        let adjustment = Adjustment {
+            product_id: shirt,
+            delta,
+            reason: "count".into(),
+        };
+        repository.adjust(&adjustment, now()).await.expect("adjust");
+    }
+
+    let mut states = repository.reservation_states(&ids).await.expect("states");
+    states.sort_by_key(|(id, _)| id.clone());
+    let expected = vec![
+        (ids[2].clone(), ReservationState::Released),
+        (ids[0].clone(), ReservationState::Held),
+        (ids[1].clone(), ReservationState::Sold),
+    ];
+    assert_eq!(states, expected);
+    let nobody = repository.reservation_states(&[]).await.expect("states");
+    assert!(nobody.is_empty());
+
+    let last = ProductId::new(shirt.get() - 1).ok();
+    let balances = repository.balances(last, 10).await.expect("balances");
+    let shirts = StockBalance {
+        product_id: shirt,
+        initial: 10,
+        adjusted: 1,
+        available: 7,
+        held: 2,
+        sold: 2,
+    };
+    let bags = StockBalance {
+        product_id: bag,
+        initial: 7,
+        adjusted: 0,
+        available: 5,
+        held: 1,
+        sold: 1,
+    };
+    assert_eq!(balances, vec![shirts, bags]);
+    assert!(balances.iter().all(|balance| balance.excess() == 0));
+    let one = repository.balances(last, 1).await.expect("balances");
+    assert_eq!(one, vec![shirts]);
+    let all = repository.balances(None, 1_000).await.expect("balances");
+    assert!(all.iter().all(|balance| balance.excess() == 0), "{all:?}");
 }
 
 async fn futures_join<T>(futures: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {

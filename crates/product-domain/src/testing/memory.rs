@@ -6,7 +6,7 @@ use kernel::{Fence, OrderId, ProductId, StoreError, Timestamp};
 
 use crate::model::{
     Hold, HoldDecision, NewProduct, Product, ProductPatch, ReleaseDecision, Reservation,
-    ReservationState, SellDecision, Stock, decide_hold, decide_release, decide_sell,
+    ReservationState, SellDecision, Stock, StockBalance, decide_hold, decide_release, decide_sell,
 };
 use crate::port::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
 
@@ -14,6 +14,8 @@ use crate::port::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
 struct Tables {
     products: BTreeMap<ProductId, Product>,
     reservations: BTreeMap<OrderId, Reservation>,
+    /// Initial pieces, and the sum of all adjustments.
+    books: BTreeMap<ProductId, (i64, i64)>,
 }
 
 /// A repository in memory that keeps the port's whole contract.
@@ -85,6 +87,7 @@ impl ProductRepository for InMemoryProducts {
             stock,
             seller_id,
         };
+        tables.books.insert(id, (product.stock.get(), 0));
         tables.products.insert(id, product.clone());
         Ok(product)
     }
@@ -124,7 +127,9 @@ impl ProductRepository for InMemoryProducts {
             return Ok(AdjustOutcome::OutOfRange);
         };
         product.stock = stock;
-        Ok(AdjustOutcome::Adjusted(product.clone()))
+        let adjusted = product.clone();
+        tables.books.entry(adjustment.product_id).or_default().1 += adjustment.delta;
+        Ok(AdjustOutcome::Adjusted(adjusted))
     }
 
     async fn hold(&self, hold: &Hold, _now: Timestamp) -> Result<HoldOutcome, StoreError> {
@@ -220,5 +225,47 @@ impl ProductRepository for InMemoryProducts {
 
     async fn reservation(&self, order_id: &OrderId) -> Result<Option<Reservation>, StoreError> {
         Ok(self.tables().reservations.get(order_id).cloned())
+    }
+
+    async fn reservation_states(
+        &self,
+        order_ids: &[OrderId],
+    ) -> Result<Vec<(OrderId, ReservationState)>, StoreError> {
+        let tables = self.tables();
+        let states = order_ids.iter().filter_map(|id| {
+            let kept = tables.reservations.get(id)?;
+            Some((id.clone(), kept.state))
+        });
+        Ok(states.collect())
+    }
+
+    async fn balances(
+        &self,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<StockBalance>, StoreError> {
+        let tables = self.tables();
+        let counted = |id: ProductId, state: ReservationState| -> i64 {
+            let kept = tables.reservations.values();
+            kept.filter(|kept| kept.state == state)
+                .flat_map(|kept| &kept.lines)
+                .filter(|line| line.product_id == id)
+                .map(|line| pieces(line.quantity))
+                .sum()
+        };
+        let products = tables.products.values();
+        let later = products.filter(|product| after.is_none_or(|id| product.id > id));
+        let balances = later.take(limit as usize).map(|product| {
+            let (initial, adjusted) = tables.books.get(&product.id).copied().unwrap_or_default();
+            StockBalance {
+                product_id: product.id,
+                initial,
+                adjusted,
+                available: product.stock.get(),
+                held: counted(product.id, ReservationState::Held),
+                sold: counted(product.id, ReservationState::Sold),
+            }
+        });
+        Ok(balances.collect())
     }
 }

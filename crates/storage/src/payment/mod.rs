@@ -1,7 +1,9 @@
 //! Payments: the tables `payment_event`, `payment_order`, `payment_attempt`, `payment_history`,
-//! `payment_transaction`, `payment_outbox` and `checkout_idempotency`.
+//! `payment_transaction`, `payment_outbox`, `checkout_idempotency`, `reconcile_run` and
+//! `reconcile_break`.
 
 mod journal;
+mod reconcile;
 mod rows;
 mod schema;
 mod write;

@@ -99,3 +99,34 @@ diesel::table! {
         created_at -> BigInt,
     }
 }
+
+diesel::table! {
+    reconcile_run (run_id) {
+        run_id -> Text,
+        period_from -> BigInt,
+        period_to -> BigInt,
+        mends -> BigInt,
+        started_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+        payments -> BigInt,
+        transactions -> BigInt,
+        products -> BigInt,
+        breaks -> BigInt,
+        pending -> BigInt,
+        unasked -> BigInt,
+        mended -> BigInt,
+    }
+}
+
+diesel::table! {
+    reconcile_break (run_id, break_no) {
+        run_id -> Text,
+        break_no -> BigInt,
+        kind -> Text,
+        order_id -> Nullable<Text>,
+        product_id -> Nullable<BigInt>,
+        detail -> Text,
+        action -> Nullable<Text>,
+        mended -> BigInt,
+    }
+}

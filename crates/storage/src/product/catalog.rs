@@ -5,7 +5,7 @@ use product_domain::model::{NewProduct, Product, ProductPatch, Stock};
 use product_domain::{AdjustOutcome, Adjustment};
 
 use super::rows::{NewProductRow, ProductChange, ProductRow};
-use super::schema::{product, product_sequence, stock_adjustment};
+use super::schema::{product, product_initial_stock, product_sequence, stock_adjustment};
 use crate::database::Database;
 use crate::error::Fault;
 use crate::transaction::{End, Locked};
@@ -45,6 +45,19 @@ pub(super) async fn find(
     })
 }
 
+/// With how many pieces a product began; `balances` counts from here.
+macro_rules! store_initial_stock {
+    ($connection:ident, $id:expr, $new:expr) => {
+        diesel::insert_into(product_initial_stock::table)
+            .values((
+                product_initial_stock::product_id.eq($id),
+                product_initial_stock::pieces.eq($new.stock.get()),
+            ))
+            .execute($connection)
+            .await?;
+    };
+}
+
 fn row(id: i64, new: &NewProduct, at: i64) -> NewProductRow<'_> {
     NewProductRow {
         product_id: id,
@@ -79,6 +92,7 @@ pub(super) async fn insert(
             .values(row(id.get(), new, at))
             .execute(connection)
             .await?;
+        store_initial_stock!(connection, id.get(), new);
         diesel::update(product_sequence::table.find(SEQUENCE))
             .set(product_sequence::last_id.eq(id.get()))
             .execute(connection)
@@ -133,6 +147,7 @@ pub(super) async fn insert_first(
                 .values(row(id, new, at))
                 .execute(connection)
                 .await?;
+            store_initial_stock!(connection, id, new);
         }
         diesel::update(product_sequence::table.find(SEQUENCE))
             .set(product_sequence::last_id.eq(id))

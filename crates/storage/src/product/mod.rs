@@ -1,9 +1,10 @@
 //! Products, their stock and its reservations: the tables `product`, `product_sequence`,
-//! `stock_adjustment`, `stock_reservation` and `stock_reservation_line`.
+//! `product_initial_stock`, `stock_adjustment`, `stock_reservation` and `stock_reservation_line`.
 //!
 //! Every transaction locks an order's reservation before it touches a product, and products by
 //! rising id: two transactions can wait for one another, but never in a circle.
 
+mod balance;
 mod catalog;
 mod reservation;
 mod rows;
@@ -11,7 +12,10 @@ mod schema;
 
 use async_trait::async_trait;
 use kernel::{Fence, OrderId, ProductId, StoreError, Timestamp};
-use product_domain::model::{Hold, NewProduct, Product, ProductPatch, Reservation, SellDecision};
+use product_domain::model::{
+    Hold, NewProduct, Product, ProductPatch, Reservation, ReservationState, SellDecision,
+    StockBalance,
+};
 use product_domain::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
 
 use crate::database::Database;
@@ -92,5 +96,20 @@ impl ProductRepository for Products {
 
     async fn reservation(&self, order_id: &OrderId) -> Result<Option<Reservation>, StoreError> {
         reservation::find(&self.database, order_id).await
+    }
+
+    async fn reservation_states(
+        &self,
+        order_ids: &[OrderId],
+    ) -> Result<Vec<(OrderId, ReservationState)>, StoreError> {
+        reservation::states(&self.database, order_ids).await
+    }
+
+    async fn balances(
+        &self,
+        after: Option<ProductId>,
+        limit: u32,
+    ) -> Result<Vec<StockBalance>, StoreError> {
+        balance::count(&self.database, after, limit).await
     }
 }

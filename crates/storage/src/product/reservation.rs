@@ -78,6 +78,25 @@ pub(super) async fn find(
     })
 }
 
+pub(super) async fn states(
+    database: &Database,
+    order_ids: &[OrderId],
+) -> Result<Vec<(OrderId, ReservationState)>, StoreError> {
+    if order_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<_> = order_ids.iter().map(OrderId::as_str).collect();
+    with_conn!(database, "read reservations", |connection| {
+        let query = stock_reservation::table
+            .filter(stock_reservation::order_id.eq_any(&ids))
+            .select((stock_reservation::order_id, ReservationRow::as_select()));
+        let rows: Vec<(String, ReservationRow)> = query.load(connection).await?;
+        rows.into_iter()
+            .map(|(id, row)| Ok((OrderId::try_from(id)?, row.decode()?.0)))
+            .collect()
+    })
+}
+
 /// The reservation comes first and the products last, so that a product in demand stays locked for
 /// as short as possible.
 pub(super) async fn hold(

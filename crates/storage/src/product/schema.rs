@@ -20,6 +20,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    product_initial_stock (product_id) {
+        product_id -> BigInt,
+        pieces -> BigInt,
+    }
+}
+
+diesel::table! {
     stock_adjustment (product_id, adjustment_no) {
         product_id -> BigInt,
         adjustment_no -> BigInt,

@@ -1,3 +1,4 @@
+use payment_domain::testing::contract;
 use storage::testing::TestMySql;
 
 use crate::Fresh;
@@ -5,6 +6,20 @@ use crate::Fresh;
 #[tokio::test]
 async fn sqlite_keeps_the_contract_of_payments() {
     payment_domain::testing::contract::all(Fresh::sqlite().await.database.payments()).await;
+}
+
+#[tokio::test]
+async fn sqlite_keeps_the_contract_of_reconciling() {
+    let database = Fresh::sqlite().await.database;
+    contract::reconcile::all(database.payments(), database.books()).await;
+}
+
+#[tokio::test]
+async fn mysql_keeps_the_contract_of_reconciling() {
+    if let Some(fresh) = Fresh::mysql().await {
+        let database = &fresh.database;
+        contract::reconcile::all(database.payments(), database.books()).await;
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,4 @@
+DROP INDEX payment_event_created_at ON payment_event;
+DROP TABLE product_initial_stock;
+DROP TABLE reconcile_break;
+DROP TABLE reconcile_run;
