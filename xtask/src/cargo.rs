@@ -4,11 +4,16 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fmt,
-    path::Path,
+    path::{Path, PathBuf},
     process,
 };
 
 use anyhow::Context as _;
+
+/// Where cargo puts what it builds in the workspace at `root`.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into)
+}
 
 /// One call of cargo that can be shown to a person as they would type it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,16 @@ impl Cargo {
 
     /// Runs it in `directory` with this process's output, and fails if it fails.
     pub(crate) fn run(&self, directory: &Path) -> anyhow::Result<()> {
+        let status = self
+            .command(directory)
+            .status()
+            .with_context(|| format!("could not start `{self}`"))?;
+        anyhow::ensure!(status.success(), "`{self}` failed ({status})");
+        Ok(())
+    }
+
+    /// The call as a command in `directory`, for whoever wants its output.
+    pub(crate) fn command(&self, directory: &Path) -> process::Command {
         let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = process::Command::new(program);
         command
@@ -47,11 +62,7 @@ impl Cargo {
         for name in inherited_from_cargo_run(env::vars_os().map(|(name, _)| name)) {
             command.env_remove(name);
         }
-        let status = command
-            .status()
-            .with_context(|| format!("could not start `{self}`"))?;
-        anyhow::ensure!(status.success(), "`{self}` failed ({status})");
-        Ok(())
+        command
     }
 }
 

@@ -12,13 +12,23 @@
 //! a neighbour switches on a feature of a shared dependency, and it costs a check of the few
 //! dependencies whose features then differ. The tests of each crate are run once, in the step
 //! for all tests; running them again per package would link every test binary twice.
+//!
+//! The last two steps run optimised programs (profile `ci`: release without its link-time
+//! optimisation), which is a second set of compiled dependencies. Ten thousand schedules cannot be
+//! had otherwise: a development build runs fewer than ten a second. Chaos breaks programs by real
+//! time, and unoptimised ones would be at another place when they are struck.
 
 use std::{
     path::Path,
     time::{Duration, Instant},
 };
 
-use crate::{arrows, cargo::Cargo, error_pages, graph::Graph, surroundings::Surroundings};
+use crate::{
+    arrows, cargo::Cargo, chaos, error_pages, graph::Graph, simulate, surroundings::Surroundings,
+};
+
+/// Random schedules of the step "simulation".
+const SEEDS: &str = "--seeds 10000";
 
 /// One thing that must hold.
 struct Step {
@@ -107,6 +117,18 @@ fn steps(members: &[String]) -> Vec<Step> {
                 Cargo::line("doc --workspace --all-features --no-deps")
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ],
+        ),
+        calls(
+            "simulation",
+            vec![Cargo::line(&format!(
+                "{} {SEEDS}",
+                simulate::run_line("ci")
+            ))],
+        ),
+        check(
+            "chaos, short",
+            chaos::run_short,
+            "cargo xtask chaos --short",
         ),
     ]
 }
@@ -254,9 +276,26 @@ mod tests {
         assert!(calls.contains(&"cargo check --package storage".to_owned()));
     }
 
+    /// Steps that run optimised programs.
+    const OPTIMISED: [&str; 2] = ["simulation", "chaos, short"];
+
     #[test]
-    fn no_step_splits_the_compiled_dependencies() {
-        for call in calls(&steps(&["kernel".to_owned()])) {
+    fn optimised_programs_come_last_and_in_one_profile() {
+        let mut steps = steps(&["kernel".to_owned()]);
+        let last = steps.split_off(steps.len() - OPTIMISED.len());
+        let titles: Vec<_> = last.iter().map(|step| step.title).collect();
+        assert_eq!(titles, OPTIMISED);
+        for call in calls(&last) {
+            assert!(call.contains(" --profile ci "), "{call}");
+        }
+    }
+
+    /// Chaos builds by itself and is no call.
+    #[test]
+    fn no_other_step_splits_the_compiled_dependencies() {
+        let mut steps = steps(&["kernel".to_owned()]);
+        steps.retain(|step| !OPTIMISED.contains(&step.title));
+        for call in calls(&steps) {
             for splitter in ["RUSTFLAGS=", "--target", "--release", "--profile"] {
                 assert!(
                     !call.starts_with(splitter) && !call.contains(&format!(" {splitter}")),

@@ -1,11 +1,16 @@
 #![doc = include_str!("../README.md")]
 
 mod arrows;
+mod backlog;
 mod cargo;
 mod chaos;
 mod ci;
 mod error_pages;
 mod graph;
+mod mutants;
+mod mysql;
+mod rolling;
+mod simulate;
 mod surroundings;
 mod test;
 
@@ -34,8 +39,25 @@ enum Command {
     Test(test::Options),
     /// Run everything that CI runs, stopping at the first failure
     Ci,
-    /// Kill servers (and MySQL) under load, and compare the outcome with the bank's books
+    /// Break servers, MySQL, network and sandbox under load, and compare the outcome with the bank's
+    /// books
     Chaos(chaos::Options),
+    /// Strand payments as a crash does, and measure how fast servers decide them and at what cost
+    Backlog(backlog::BacklogOptions),
+    /// Measure how long a payment stays undecided after each kind of fault
+    Decide(backlog::DecideOptions),
+    /// Replace two servers, one after the other, under load behind a proxy, and count failed requests
+    Rolling(rolling::Options),
+    /// Run the whole server under simulated faults; `cargo xtask simulate --help` says how
+    Simulate(simulate::Options),
+    /// Put known bugs into the source, one at a time, and show which test catches each
+    ///
+    /// The bugs are the patches in `xtask/mutants`. Each is planted in a copy of the working tree
+    /// inside the target directory, and fails the command if no test catches it. All of them take
+    /// most of an hour on two cores, and half as much again the first time, when the copy's
+    /// dependencies are compiled: `--sample` takes a few. Bugs that only MySQL shows are left out
+    /// where there is none.
+    Mutants(mutants::Options),
     /// Check which crate depends on which
     Arrows,
     /// Check that every error code of the server has its page
@@ -59,6 +81,11 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test(options) => test::run(&root, &options),
         Command::Ci => ci::run(&root),
         Command::Chaos(options) => chaos::run(&root, &options),
+        Command::Backlog(options) => backlog::run(&root, &options),
+        Command::Decide(options) => backlog::decide(&root, &options),
+        Command::Rolling(options) => rolling::run(&root, &options),
+        Command::Simulate(options) => simulate::run(&root, &options),
+        Command::Mutants(options) => mutants::run(&root, &options),
         Command::Arrows => arrows::run(&root),
         Command::ErrorPages => error_pages::run(&root),
     }

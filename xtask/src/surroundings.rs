@@ -64,6 +64,11 @@ impl Surroundings {
         Ok(format!("MySQL tests: {mysql}\nbrowser tests: {browser}"))
     }
 
+    /// Whether the MySQL tests are expected to run.
+    pub(crate) fn has_mysql(&self) -> bool {
+        matches!(self.mysql(), Outlook::Runs(_))
+    }
+
     fn mysql(&self) -> Outlook {
         if self.database_url {
             Outlook::Runs("on the server of TEST_DATABASE_URL".to_owned())

@@ -11,6 +11,11 @@ use payment_domain::model::Policy;
 use secrecy::{ExposeSecret, SecretString};
 use storage::{DatabaseSettings, DatabaseUrl};
 
+use crate::worker::Pace;
+
+#[cfg(feature = "failpoints")]
+use crate::failpoints::Failpoints;
+
 /// A payment server for shops that take money through Toss Payments.
 ///
 /// Without settings it runs on an embedded SQLite file and a built-in sandbox instead of Toss, with
@@ -98,6 +103,11 @@ pub struct Settings {
     #[arg(long, env = "RECOVERY_LIMIT", default_value_t = 20,
           value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
     pub recovery_limit: u32,
+    /// Payments that are recovered at once. No database connection is held while Toss is asked, so
+    /// it may well exceed the pool.
+    #[arg(long, env = "RECOVERY_CONCURRENCY", default_value_t = 32,
+          value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
+    pub recovery_concurrency: u32,
     /// How long a buyer may take from checkout to confirm.
     #[arg(long, env = "PAYMENT_EXPIRY", default_value = "30m", value_parser = parse_duration, global = true)]
     pub payment_expiry: Duration,
@@ -108,6 +118,10 @@ pub struct Settings {
     /// The operators' key. Without Toss's secret key: random, printed at start; otherwise required.
     #[arg(long, env = "API_KEY", hide_env_values = true, value_parser = parse_secret, global = true)]
     pub api_key: Option<SecretString>,
+    /// How long the server serves on after SIGTERM while `/health/ready` says no, so that a proxy
+    /// turns to another instance before this one stops. At SIGINT (Ctrl-C) it stops at once.
+    #[arg(long, env = "DRAIN_DELAY", default_value = "3s", value_parser = parse_duration, global = true)]
+    pub drain_delay: Duration,
     /// How long running requests may take to end at shutdown.
     #[arg(long, env = "SHUTDOWN_GRACE", default_value = "70s", value_parser = parse_duration, global = true)]
     pub shutdown_grace: Duration,
@@ -121,6 +135,12 @@ pub struct Settings {
     /// How logs are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Human, global = true)]
     pub log_format: LogFormat,
+    /// Where the process kills itself, as `name=probability,…`: for chaos runs, and only in a
+    /// program that was built with the feature `failpoints`.
+    #[cfg(feature = "failpoints")]
+    #[arg(long, env = "FAILPOINTS", default_value = "", hide = true,
+          value_parser = Failpoints::parse, global = true)]
+    pub failpoints: Failpoints,
 }
 
 /// How logs are written.
@@ -202,6 +222,14 @@ impl Settings {
         }
     }
 
+    /// How fast due work is done.
+    pub fn pace(&self) -> Pace {
+        Pace {
+            interval: self.recovery_interval,
+            concurrency: self.recovery_concurrency,
+        }
+    }
+
     /// The database's settings.
     pub fn database(&self) -> DatabaseSettings {
         DatabaseSettings {
@@ -280,6 +308,8 @@ mod tests {
             (&["--database-url", "postgres://x"][..], "database"),
             (&["--listen", "nowhere"][..], "--listen"),
             (&["--database-pool-size", "0"][..], "1..=1000"),
+            (&["--recovery-concurrency", "0"][..], "1..=1000"),
+            (&["--recovery-concurrency", "1001"][..], "1..=1000"),
         ] {
             let error = settings(flags).unwrap_err();
             assert!(error.contains(part), "{flags:?}: {error}");

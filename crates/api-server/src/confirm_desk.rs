@@ -88,6 +88,11 @@ impl ConfirmDesk {
         }
     }
 
+    /// How many confirms run here.
+    pub fn in_flight(&self) -> usize {
+        self.running().len()
+    }
+
     /// Examines the command, joins or begins its confirm, and waits for the outcome.
     pub async fn confirm(&self, command: &ConfirmCommand) -> Result<Confirmed, DeskError> {
         let deadline = Instant::now() + self.wait;
@@ -109,17 +114,21 @@ impl ConfirmDesk {
                         None => return Err(DeskError::StillRunning),
                     }
                 }
-                Examined::Running => {
+                examined @ (Examined::Running | Examined::Overdue(_)) => {
                     if let Some(outcome) = self.join(&command.order_id, &command.payment_key)? {
                         match await_outcome(outcome, deadline).await {
                             Some(Err(ConfirmError::LostClaim)) => {}
                             Some(outcome) => return Ok(confirmed(outcome?)),
                             None => return Err(DeskError::StillRunning),
                         }
+                    } else if let Examined::Overdue(payment) = examined
+                        && !self.repair(&payment).await
+                    {
+                        return Err(ConfirmError::Undecided.into());
                     }
                 }
             }
-            // It runs on another instance, or ended between two looks.
+            // It runs on another instance, ended between two looks, or was recovered.
             if Instant::now() + POLL >= deadline {
                 return Err(DeskError::StillRunning);
             }
@@ -246,4 +255,66 @@ fn confirmed(outcome: ConfirmOutcome) -> Confirmed {
 /// The outcome, or `None` when the time is over.
 async fn await_outcome(outcome: Awaited, deadline: Instant) -> Option<Outcome> {
     tokio::time::timeout_at(deadline, outcome).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::SystemClock;
+    use payment_domain::MockPaymentReceiver;
+    use payment_domain::testing::{payment, payment_key};
+
+    use super::*;
+
+    fn command(key: &str) -> ConfirmCommand {
+        let payment = payment();
+        ConfirmCommand {
+            user_id: payment.buyer.user_id,
+            order_id: payment.order_id,
+            amount: payment.total,
+            payment_key: payment_key(key),
+        }
+    }
+
+    /// A desk over a payment that every examination still finds payable, and that may be confirmed
+    /// once.
+    fn desk() -> ConfirmDesk {
+        let mut payments = MockPaymentReceiver::new();
+        payments
+            .expect_examine()
+            .returning(|_| Ok(Examined::Payable(Box::new(payment()))));
+        payments.expect_confirm().times(1).returning(|payment, _| {
+            let payment = Box::new(payment);
+            Ok(ConfirmOutcome { payment })
+        });
+        payments.expect_deliver().returning(|_| Ok(()));
+        ConfirmDesk::new(
+            Arc::new(payments),
+            TaskTracker::new(),
+            Handle::current(),
+            Arc::new(SystemClock),
+            Duration::from_secs(30),
+            10,
+        )
+    }
+
+    #[tokio::test]
+    async fn identical_confirms_that_come_at_once_run_once() {
+        let (desk, command) = (desk(), command("key"));
+        let both = futures::future::join(desk.confirm(&command), desk.confirm(&command));
+        let (first, second) = both.await;
+        assert_eq!(first.unwrap().payment, payment());
+        assert_eq!(second.unwrap().payment, payment());
+    }
+
+    #[tokio::test]
+    async fn a_confirm_with_another_key_does_not_join_the_running_one() {
+        let (desk, one, two) = (desk(), command("one"), command("two"));
+        let both = futures::future::join(desk.confirm(&one), desk.confirm(&two));
+        let (first, second) = both.await;
+        assert_eq!(first.unwrap().payment, payment());
+        assert!(matches!(
+            second,
+            Err(DeskError::Payment(ConfirmError::WrongPaymentKey))
+        ));
+    }
 }

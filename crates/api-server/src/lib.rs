@@ -3,6 +3,8 @@
 pub mod bridge;
 pub mod config;
 mod confirm_desk;
+#[cfg(feature = "failpoints")]
+pub mod failpoints;
 pub mod http;
 pub mod reconcile;
 mod shop;

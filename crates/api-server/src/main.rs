@@ -59,6 +59,7 @@ fn start_log(format: LogFormat) {
 #[expect(clippy::print_stdout, reason = "what a person must read at the start")]
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
+    let drain_delay = settings.drain_delay;
     let server = wiring::start(settings).await?;
     println!("Listening on {}", server.base_url());
     if server.sandbox.is_some() {
@@ -73,9 +74,16 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
             key.expose_secret()
         );
     }
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let is_replaced = tokio::select! {
+        _ = tokio::signal::ctrl_c() => false,
+        _ = terminate.recv() => true,
+    };
+    if is_replaced {
+        tracing::info!("draining: another instance should take what comes");
+        tokio::select! {
+            () = server.drain(drain_delay) => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
     }
     tracing::info!("stopping: running payments are finished first");
     server.stop().await;

@@ -25,7 +25,7 @@ use crate::bridge::{BreakerSettings, Buyers, GuardedGateway, Products, Toss};
 use crate::config::Settings;
 use crate::confirm_desk::ConfirmDesk;
 use crate::http::envelope::RequestIds;
-use crate::http::{self, Api, ApiKey, RateLimiter};
+use crate::http::{self, Api, ApiKey, Draining, RateLimiter};
 use crate::shop::{self, ShopSettings};
 use crate::worker;
 
@@ -48,6 +48,7 @@ pub struct RunningServer {
     worker: JoinHandle<()>,
     tasks: TaskTracker,
     stop: CancellationToken,
+    draining: Draining,
     grace: Duration,
 }
 
@@ -117,12 +118,13 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
     let system = System {
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
-        randomness,
+        randomness: Arc::clone(&randomness),
     };
     let Domains {
         payments,
         products,
         users,
+        toss,
     } = domains(&database, toss, system, &settings);
     let (tasks, stop, runtime) = (
         TaskTracker::new(),
@@ -133,24 +135,15 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         Arc::clone(&payments),
         tasks.clone(),
         runtime.clone(),
-        clock,
+        Arc::clone(&clock),
         settings.confirm_wait,
         settings.max_in_flight as usize,
     ));
-    let made_up_api_key = settings
-        .api_key
-        .is_none()
-        .then(|| SecretString::from(format!("{}{}", ids.token(), ids.token())));
-    let api_key = settings
-        .api_key
-        .as_ref()
-        .or(made_up_api_key.as_ref())
-        .map(ApiKey::new);
-    let api_key = api_key.context("API_KEY is required when TOSS_SECRET_KEY is set")?;
-
+    let (api_key, made_up_api_key) = operators_key(&settings, ids.as_ref())?;
     let worker = worker::run(
         Arc::clone(&payments),
-        settings.recovery_interval,
+        randomness,
+        settings.pace(),
         tasks.clone(),
         stop.clone(),
     );
@@ -160,11 +153,21 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         products,
         users,
         desk,
+        toss,
         database,
+        clock,
         api_key,
         runtime,
     };
-    let (http, http_task) = serve(listener, api, ids, &settings, sandbox.clone())?;
+    let draining = Draining::default();
+    let (http, http_task) = serve(
+        listener,
+        api,
+        ids,
+        &settings,
+        sandbox.clone(),
+        draining.clone(),
+    )?;
     let grace = settings.shutdown_grace;
     Ok(RunningServer {
         address,
@@ -176,8 +179,24 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         worker,
         tasks,
         stop,
+        draining,
         grace,
     })
+}
+
+/// The operators' key, and the one that was made up where none was set.
+fn operators_key(
+    settings: &Settings,
+    ids: &dyn IdGenerator,
+) -> anyhow::Result<(ApiKey, Option<SecretString>)> {
+    let made_up = settings
+        .api_key
+        .is_none()
+        .then(|| SecretString::from(format!("{}{}", ids.token(), ids.token())));
+    let key = settings.api_key.as_ref().or(made_up.as_ref());
+    let key = key.map(ApiKey::new);
+    let key = key.context("API_KEY is required when TOSS_SECRET_KEY is set")?;
+    Ok((key, made_up))
 }
 
 /// Time, ids and randomness.
@@ -192,6 +211,7 @@ pub(crate) struct Domains {
     pub(crate) payments: Arc<dyn PaymentReceiver>,
     pub(crate) products: Arc<dyn ProductReceiver>,
     pub(crate) users: Arc<dyn UserReceiver>,
+    pub(crate) toss: Arc<GuardedGateway<Toss>>,
 }
 
 /// The domains over storage and Toss, joined by the bridges.
@@ -213,25 +233,28 @@ pub(crate) fn domains(
         Arc::clone(&clock),
         Arc::clone(&ids),
     ));
-    let gateway = GuardedGateway::new(
+    let toss = Arc::new(GuardedGateway::new(
         Toss::new(toss),
         settings.max_in_flight as usize,
-        BreakerSettings::default(),
-    );
+        BreakerSettings::for_lease(settings.confirm_lease),
+    ));
     let ports = Ports {
         payments: database.payments(),
         products: Arc::new(Products::new(Arc::clone(&products))),
         buyers: Arc::new(Buyers::new(Arc::clone(&users))),
-        gateway: Arc::new(gateway),
+        gateway: toss.clone(),
         clock,
         ids,
         randomness,
     };
+    #[cfg(feature = "failpoints")]
+    let ports = crate::failpoints::arm(ports, &settings.failpoints);
     let payments = Arc::new(PaymentService::new(ports, settings.policy()));
     Domains {
         payments,
         products,
         users,
+        toss,
     }
 }
 
@@ -288,16 +311,20 @@ fn serve(
     ids: Arc<dyn IdGenerator>,
     settings: &Settings,
     sandbox: Option<Sandbox>,
+    draining: Draining,
 ) -> anyhow::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
     let api = web::Data::new(api);
     let request_ids = web::Data::new(RequestIds(ids));
+    let draining = web::Data::new(draining);
     let limiter = web::Data::new(RateLimiter::new(settings.rate_limit));
     let server = HttpServer::new(move || {
         let app = App::new()
             .app_data(request_ids.clone())
             .app_data(limiter.clone())
+            .app_data(draining.clone())
             .wrap(from_fn(http::rate_limit::limit))
             .wrap(from_fn(http::envelope::wrap))
+            .wrap(from_fn(http::drain::end_connections))
             .configure(http::routes(api.clone()));
         match &sandbox {
             Some(sandbox) => app
@@ -323,6 +350,14 @@ impl RunningServer {
     /// The address a browser or client uses.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Says for `delay` that this server is about to stop, so that a proxy sends what comes to
+    /// another, and still serves everything. Every answer ends its connection meanwhile.
+    pub async fn drain(&self, delay: Duration) {
+        self.stop.cancel();
+        self.draining.begin();
+        tokio::time::sleep(delay).await;
     }
 
     /// Stops gracefully: no new connections, then the running requests, confirms and recoveries

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use kernel::{Money, OrderId, PaymentKey, ProductId, Quantity, StoreError, UserId};
 
 use crate::model::{CheckoutRefusal, Payment, PaymentStatus, Transaction};
-use crate::port::CheckoutKey;
+use crate::port::{CheckoutKey, DuePayment, Vitals};
 
 /// A buyer's wish to order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,9 @@ pub enum Examined {
     Payable(Box<Payment>),
     /// The same confirm is running somewhere.
     Running,
+    /// The same confirm came to no end that is known, and nobody works on it now:
+    /// [`PaymentReceiver::recover`] does.
+    Overdue(Box<Payment>),
     /// It was paid (or a virtual account was issued) by the same confirm before.
     Answered(ConfirmOutcome),
 }
@@ -219,11 +222,20 @@ pub trait PaymentReceiver: Send + Sync {
     /// Shows a payment.
     async fn read(&self, order_id: &OrderId) -> Result<PaymentView, ReadError>;
 
-    /// Orders with time-driven work that is due, earliest first, at most `limit`.
-    async fn due(&self, limit: u32) -> Result<Vec<OrderId>, StoreError>;
+    /// Orders with time-driven work that is due, the longest due first, at most `limit`: the first
+    /// ones, or those behind `after`.
+    async fn due(
+        &self,
+        after: Option<DuePayment>,
+        limit: u32,
+    ) -> Result<Vec<DuePayment>, StoreError>;
 
     /// Does one order's due work: expiry, a look at an undecided payment, a deposit poll.
     async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError>;
+
+    /// When Toss answers again after a long silence: makes undecided payments due now whose next
+    /// look is further away than a lease, and returns how many.
+    async fn hasten(&self) -> Result<usize, StoreError>;
 
     /// Asks Toss about an undecided payment now, due or not, and settles it if Toss says enough; and
     /// about an ended order, whose money goes back if Toss holds any.
@@ -231,6 +243,9 @@ pub trait PaymentReceiver: Send + Sync {
 
     /// Settles a quarantined payment as an operator says, after asking Toss.
     async fn resolve(&self, command: ResolveCommand) -> Result<(), ResolveError>;
+
+    /// Counts for whoever watches.
+    async fn vitals(&self) -> Result<Vitals, StoreError>;
 
     /// Delivers one order's outbox messages. A failed delivery is put off, not an error.
     async fn deliver(&self, order_id: &OrderId) -> Result<(), StoreError>;

@@ -19,6 +19,10 @@ struct Extra {
     charges: BTreeMap<String, u32>,
     /// Calls that arrived, by order.
     calls: BTreeMap<String, u32>,
+    /// Copies of calls that were sent, by order.
+    sent: BTreeMap<String, u32>,
+    /// The latest-sent copy that has arrived, by order.
+    newest: BTreeMap<String, u32>,
 }
 
 pub(crate) struct Bank {
@@ -100,6 +104,16 @@ impl Bank {
         row
     }
 
+    /// The list of transactions between two moments of Korean time, as text that Toss would send.
+    pub(crate) fn transactions(&self, world: &World, query: &str) -> Option<String> {
+        let endpoint = Endpoint::Transactions;
+        let request = ApiRequest::new(endpoint, DEFAULT_SECRET_KEY, query, String::new());
+        match self.engine().call(world.now(), request) {
+            Delivery::Answer(answer) if answer.status == 200 => Some(answer.body.to_string()),
+            Delivery::Answer(_) | Delivery::Silence | Delivery::Reset => None,
+        }
+    }
+
     /// How many calls about an order have arrived.
     pub(crate) fn calls(&self, order_id: &OrderId) -> u32 {
         self.extra()
@@ -151,7 +165,14 @@ pub(crate) async fn carry(
     back: Option<Duration>,
     reply: Option<oneshot::Sender<Answer>>,
 ) {
+    let number = {
+        let mut extra = world.bank.extra();
+        let sent = extra.sent.entry(call.order_id.to_string()).or_default();
+        *sent += 1;
+        *sent
+    };
     tokio::time::sleep(there).await;
+    note_reordering(&world, &call, number);
     let step = receive(&world, &call, effect);
     let delivery = match step {
         Step::Deliver(delivery) => delivery,
@@ -172,6 +193,20 @@ pub(crate) async fn carry(
     tokio::time::sleep(back).await;
     // The sender may have given up.
     drop(reply.send(answer));
+}
+
+/// A message that arrives after one that was sent later was overtaken.
+fn note_reordering(world: &World, call: &Call, number: u32) {
+    let mut extra = world.bank.extra();
+    let newest = extra.newest.entry(call.order_id.to_string()).or_default();
+    let is_overtaken = *newest > number;
+    *newest = number.max(*newest);
+    drop(extra);
+    if is_overtaken {
+        world.count("requests to the bank overtaken by later ones");
+        let (endpoint, id) = (call.endpoint, &call.order_id);
+        world.note("bank", format_args!("{endpoint:?} {id} was overtaken"));
+    }
 }
 
 fn receive(world: &World, call: &Call, effect: Option<Effect>) -> Step {

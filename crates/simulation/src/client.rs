@@ -1,23 +1,21 @@
-//! Buyers and their browsers: they check out, authenticate at the bank, confirm, hang up, and ask
-//! again until they have a certain answer. And strangers who try what they should not.
+//! Buyers, who check out, authenticate at the bank and confirm, and strangers who try what they
+//! should not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use api_server::{Confirmed, DeskError};
-use kernel::{Money, OrderId, PaymentKey, ProductId, Quantity, UserId};
+use kernel::{Money, OrderId, PaymentKey, UserId};
+use payment_domain::ConfirmCommand;
 use payment_domain::model::{Payment, PaymentStatus};
-use payment_domain::port::CheckoutKey;
-use payment_domain::{CheckoutCommand, CheckoutError, ConfirmCommand, ConfirmError};
 
-use crate::judge::{ANSWERED_FAILED, ANSWERED_PAID, PROBE, PRODUCTS, USERS};
+use crate::browser::{Browser, Told};
+use crate::judge::{PROBE, PRODUCTS, USERS};
 use crate::plan::Mishap;
 use crate::process::SERVERS;
+use crate::staff::{WITH_ACCOUNT, operator, reader};
+use crate::terms::Bank;
 use crate::world::World;
-
-/// How often a buyer whose key is refused, or whose shop is misconfigured, tries again.
-const TRIES_MAX: u32 = 12;
 
 /// Clients that are still at work.
 #[derive(Default)]
@@ -42,183 +40,6 @@ impl Drop for Shift {
     }
 }
 
-/// Everything that came of one confirm request, as far as a client can act on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    /// Paid, or a virtual account was issued.
-    Paid,
-    /// Declined, or stock was short: this order will never be paid.
-    Failed,
-    /// The order cannot be paid any more, or never could by this client.
-    Over,
-    /// The payment key is refused, or the shop is misconfigured: again, a few times.
-    Refused,
-    /// Not known yet, or nobody answered: again.
-    Later,
-}
-
-struct Browser {
-    world: Arc<World>,
-    name: String,
-    /// The server that a script's browser uses first.
-    next_server: AtomicUsize,
-}
-
-impl Browser {
-    fn new(world: &Arc<World>, name: String) -> Self {
-        Self {
-            world: Arc::clone(world),
-            name,
-            next_server: AtomicUsize::new(0),
-        }
-    }
-
-    /// By lot, or in turns under a script.
-    fn pick_server(&self) -> usize {
-        if self.world.mishap().is_some() {
-            self.next_server.fetch_add(1, Ordering::SeqCst) % SERVERS
-        } else {
-            usize::try_from(self.world.below(SERVERS as u64)).unwrap_or(0)
-        }
-    }
-
-    async fn pause(&self) {
-        let pause = if self.world.mishap().is_some() {
-            Duration::from_millis(700)
-        } else {
-            self.world.millis(200, 3_000)
-        };
-        tokio::time::sleep(pause).await;
-    }
-
-    /// Checks out until there is an answer. The key makes it one order.
-    async fn check_out(&self, user: i64, lines: &[(i64, i64)]) -> Option<Payment> {
-        let command = checkout(user, lines, &self.name)?;
-        loop {
-            let Some(server) = self.world.slots.get(self.pick_server()) else {
-                self.pause().await;
-                continue;
-            };
-            let asked = server.payments.check_out(command.clone());
-            match server.process.request(asked).await {
-                Some(Ok(outcome)) => {
-                    let id = &outcome.payment.order_id;
-                    self.world
-                        .note(&self.name, format_args!("has checked out {id}"));
-                    return Some(outcome.payment);
-                }
-                Some(Err(CheckoutError::StockShort(_))) => return None,
-                Some(Err(CheckoutError::Store(_))) | None => {}
-                Some(Err(error)) => {
-                    self.world
-                        .convict(format!("a good checkout was refused: {error}"));
-                    return None;
-                }
-            }
-            self.pause().await;
-        }
-    }
-
-    /// One confirm request; the browser may hang up.
-    async fn confirm_once(&self, command: &ConfirmCommand) -> Told {
-        let (world, id) = (&self.world, &command.order_id);
-        let Some(server) = world.slots.get(self.pick_server()) else {
-            return Told::Later;
-        };
-        let patience = if world.chance(world.rates().hang_up) {
-            world.millis(0, 3_000)
-        } else {
-            Duration::from_secs(60)
-        };
-        let asked = server.process.request(server.desk.confirm(command));
-        let answer = match tokio::time::timeout(patience, asked).await {
-            Ok(Some(answer)) => answer,
-            Ok(None) => {
-                world.note(&self.name, format_args!("lost the server over {id}"));
-                return Told::Later;
-            }
-            Err(_) => {
-                world.note(&self.name, format_args!("hangs up over {id}"));
-                return Told::Later;
-            }
-        };
-        let told = told(&answer);
-        match answer {
-            Ok(confirmed) => {
-                let (status, replayed) = (confirmed.payment.status, confirmed.replayed);
-                world.note(
-                    &self.name,
-                    format_args!("{id}: {status}, replayed {replayed}"),
-                );
-            }
-            Err(error) => world.note(&self.name, format_args!("{id}: {error}")),
-        }
-        told
-    }
-
-    /// Confirms until there is a certain answer.
-    async fn pay(&self, command: &ConfirmCommand) {
-        let (world, id) = (&self.world, &command.order_id);
-        let mut refusals = 0;
-        let gives_up = world.mishap().is_none() && world.chance(150);
-        loop {
-            match self.confirm_once(command).await {
-                Told::Paid => return world.mark(id, ANSWERED_PAID),
-                Told::Failed => return world.mark(id, ANSWERED_FAILED),
-                Told::Over => return,
-                Told::Refused => {
-                    refusals += 1;
-                    if refusals == TRIES_MAX {
-                        return;
-                    }
-                }
-                Told::Later if gives_up => return,
-                Told::Later => {}
-            }
-            self.pause().await;
-        }
-    }
-}
-
-fn checkout(user: i64, lines: &[(i64, i64)], name: &str) -> Option<CheckoutCommand> {
-    let user_id = UserId::new(user).ok()?;
-    let lines = lines
-        .iter()
-        .map(|(id, pieces)| Some((ProductId::new(*id).ok()?, Quantity::new(*pieces).ok()?)))
-        .collect::<Option<_>>()?;
-    let key = CheckoutKey {
-        user_id,
-        key: name.parse().ok()?,
-        fingerprint: "f".repeat(64),
-    };
-    Some(CheckoutCommand {
-        user_id,
-        lines,
-        key: Some(key),
-    })
-}
-
-fn told(answer: &Result<Confirmed, DeskError>) -> Told {
-    let error = match answer {
-        Ok(_) => return Told::Paid,
-        Err(DeskError::StillRunning | DeskError::Overloaded) => return Told::Later,
-        Err(DeskError::Payment(error)) => error,
-    };
-    match error {
-        ConfirmError::Declined { .. } | ConfirmError::StockShort(_) => Told::Failed,
-        ConfirmError::NotPayable(PaymentStatus::Ready) => Told::Later,
-        ConfirmError::UnknownOrder(_)
-        | ConfirmError::WrongUser
-        | ConfirmError::AmountDiffers
-        | ConfirmError::NotPayable(_) => Told::Over,
-        ConfirmError::WrongPaymentKey | ConfirmError::Misconfigured { .. } => Told::Refused,
-        ConfirmError::Undecided
-        | ConfirmError::GatewayClosed
-        | ConfirmError::LostClaim
-        | ConfirmError::Store(_) => Told::Later,
-    }
-}
-
 /// The buyer authenticates at the bank; returns what the browser then claims.
 fn authenticate(
     world: &World,
@@ -227,6 +48,9 @@ fn authenticate(
     with_account: bool,
 ) -> Option<ConfirmCommand> {
     let id = &payment.order_id;
+    if with_account {
+        world.mark(id, WITH_ACCOUNT);
+    }
     let key = world
         .bank
         .authenticate(world, id, won.unsigned_abs(), with_account);
@@ -245,29 +69,30 @@ fn authenticate(
 pub(crate) fn open_the_shop(world: &Arc<World>, at_work: &Arc<AtWork>) {
     for number in 0..2 + world.below(3) {
         spawn(
-            world,
             at_work,
             buyer(Arc::clone(world), Arc::clone(at_work), number),
         );
     }
     if world.chance(400) {
-        spawn(world, at_work, stranger(Arc::clone(world)));
+        spawn(at_work, stranger(Arc::clone(world)));
     }
     for _ in 0..world.below(3) {
-        spawn(world, at_work, assassin(Arc::clone(world)));
+        spawn(at_work, assassin(Arc::clone(world)));
+    }
+    if world.chance(500) {
+        spawn(at_work, operator(Arc::clone(world)));
+    }
+    for number in 0..world.below(3) {
+        spawn(at_work, reader(Arc::clone(world), number));
     }
 }
 
 /// Starts the clients of a script.
 pub(crate) fn follow_the_script(world: &Arc<World>, at_work: &Arc<AtWork>, mishap: Mishap) {
-    spawn(world, at_work, scripted(Arc::clone(world), mishap));
+    spawn(at_work, scripted(Arc::clone(world), mishap));
 }
 
-fn spawn(
-    _world: &Arc<World>,
-    at_work: &Arc<AtWork>,
-    client: impl Future<Output = ()> + Send + 'static,
-) {
+fn spawn(at_work: &Arc<AtWork>, client: impl Future<Output = ()> + Send + 'static) {
     let shift = at_work.begin();
     tokio::spawn(async move {
         client.await;
@@ -289,7 +114,8 @@ async fn buyer(world: Arc<World>, at_work: Arc<AtWork>, number: u64) {
     let Some(payment) = browser.check_out(user, &lines).await else {
         return;
     };
-    let with_account = world.chance(150);
+    // Money in a virtual account cannot be given back without the buyer's own account number.
+    let with_account = world.terms.bank == Bank::Prompt && world.chance(150);
     let tampers = world.chance(60);
     let won = payment.total.won() - i64::from(tampers);
     let Some(command) = authenticate(&world, &payment, won, with_account) else {
@@ -303,7 +129,7 @@ async fn buyer(world: Arc<World>, at_work: Arc<AtWork>, number: u64) {
         let (world, command) = (Arc::clone(&world), command.clone());
         let second = Browser::new(&world, format!("tab-{number}"));
         let late = world.millis(0, 6_000);
-        spawn(&world, &at_work, async move {
+        spawn(&at_work, async move {
             tokio::time::sleep(late).await;
             second.pay(&command).await;
         });
@@ -321,9 +147,18 @@ async fn buyer(world: Arc<World>, at_work: Arc<AtWork>, number: u64) {
     browser.pay(&command).await;
     if with_account && world.chance(700) {
         tokio::time::sleep(world.millis(1_000, 15_000)).await;
+        let status = world
+            .judge
+            .payment(&command.order_id)
+            .map(|payment| payment.status);
+        if status == Some(PaymentStatus::Quarantined) {
+            // The shop shows no account for it.
+            return;
+        }
         if world.bank.deposit(&world, command.payment_key.as_str()) {
             let id = &command.order_id;
             world.note("bank", format_args!("{id}: the deposit arrives"));
+            world.count("deposits");
             world.disturb(Duration::ZERO);
         }
     }
@@ -367,6 +202,7 @@ async fn assassin(world: Arc<World>) {
     let victim = usize::try_from(world.below(SERVERS as u64)).unwrap_or(0);
     if let Some(server) = world.slots.get(victim) {
         world.note(server.process.name(), format_args!("is killed"));
+        world.count("processes that were killed");
         world.kill(&server.process);
     }
 }

@@ -9,8 +9,10 @@ use crate::schedule::{Report, Stage};
 pub struct Coverage {
     /// Schedules run.
     pub schedules: u64,
-    /// Points before and after a port call or statement at which a process died.
-    pub points: u64,
+    /// Schedules with one crash, each at another point.
+    pub singles: u64,
+    /// Schedules with two crashes, each at another pair of points.
+    pub pairs: u64,
     /// Broken invariants, each with its schedule.
     pub broken: Vec<(Schedule, String)>,
 }
@@ -22,49 +24,57 @@ impl Coverage {
             self.broken.push((schedule.clone(), violation.clone()));
         }
     }
-}
 
-/// One schedule without a crash, then one for every point at which a process can die; with a
-/// `stride` above 1 only for every so many-th point.
-///
-/// # Errors
-/// When a schedule cannot be run; see [`Stage::run`].
-pub fn single_crashes(stage: &Stage, mishap: Mishap, stride: u64) -> anyhow::Result<Coverage> {
-    let mut coverage = Coverage::default();
-    let calm = Schedule::script(mishap, Vec::new());
-    let report = stage.run(&calm)?;
-    coverage.add(&calm, &report);
-    let first = 1 + mishap as u64 % stride.max(1);
-    for point in (first..=report.points).step_by(usize::try_from(stride.max(1))?) {
-        let schedule = Schedule::script(mishap, vec![point]);
-        let report = stage.run(&schedule)?;
-        coverage.points += 1;
-        coverage.add(&schedule, &report);
+    /// Takes over what another enumeration covered.
+    pub fn extend(&mut self, other: Self) {
+        self.schedules += other.schedules;
+        self.singles += other.singles;
+        self.pairs += other.pairs;
+        self.broken.extend(other.broken);
     }
-    Ok(coverage)
 }
 
-/// Two crashes: for every first point, every later point that the schedule then still comes to.
-/// With a `stride` above 1 only every so many-th pair is run, spread over all of them.
+/// The number of points before and after a port call or statement that one order with this mishap
+/// passes, from checkout to its end, when nothing dies.
+///
+/// # Errors
+/// When the schedule cannot be run; see [`Stage::run`].
+pub fn points(stage: &Stage, mishap: Mishap) -> anyhow::Result<u64> {
+    let report = stage.run(&Schedule::script(mishap, Vec::new()))?;
+    match report.violation {
+        None => Ok(report.points),
+        Some(violation) => anyhow::bail!("{mishap} breaks an invariant by itself: {violation}"),
+    }
+}
+
+/// A crash at the point `first`, from 1, and then, with `pairs`, a second crash at every later
+/// point that the schedule still comes to; with `pairs` above 1 only every so many-th of those.
 ///
 /// # Errors
 /// When a schedule cannot be run; see [`Stage::run`].
-pub fn pairs_of_crashes(stage: &Stage, mishap: Mishap, stride: u64) -> anyhow::Result<Coverage> {
+pub fn crashes_from(
+    stage: &Stage,
+    mishap: Mishap,
+    first: u64,
+    pairs: Option<u64>,
+) -> anyhow::Result<Coverage> {
     let mut coverage = Coverage::default();
-    let calm = stage.run(&Schedule::script(mishap, Vec::new()))?;
-    let mut pair = 0_u64;
-    for first in 1..=calm.points {
-        let once = stage.run(&Schedule::script(mishap, vec![first]))?;
-        for second in first + 1..=once.points {
-            pair += 1;
-            if !pair.is_multiple_of(stride.max(1)) {
-                continue;
-            }
-            let schedule = Schedule::script(mishap, vec![first, second]);
-            let report = stage.run(&schedule)?;
-            coverage.points += 1;
-            coverage.add(&schedule, &report);
+    let once = Schedule::script(mishap, vec![first]);
+    let report = stage.run(&once)?;
+    coverage.singles += 1;
+    coverage.add(&once, &report);
+    let Some(stride) = pairs else {
+        return Ok(coverage);
+    };
+    for second in first + 1..=report.points {
+        // Another share of the second points for every first one.
+        if !(first + second).is_multiple_of(stride.max(1)) {
+            continue;
         }
+        let twice = Schedule::script(mishap, vec![first, second]);
+        let report = stage.run(&twice)?;
+        coverage.pairs += 1;
+        coverage.add(&twice, &report);
     }
     Ok(coverage)
 }

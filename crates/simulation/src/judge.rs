@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use kernel::{Money, OrderId, ProductId, SellerId, StoreError, UserId, from_micros};
+use kernel::{Fence, Money, OrderId, ProductId, SellerId, StoreError, UserId, from_micros};
 use payment_domain::model::{HistoryEntry, Payment, PaymentFact, PaymentStatus};
 use payment_domain::port::PaymentRepository;
 use product_domain::model::{NewProduct, ReservationState, Stock};
@@ -16,7 +16,8 @@ use storage::{Blocking, BlockingRunner, BoxError, Database, DatabaseSettings};
 use user_domain::UserProfile;
 
 use crate::line::DISAGREES;
-use crate::plan::LEASE;
+use crate::staff::LOOKED_AT_EARLY;
+use crate::terms::{Bank, LEASE};
 use crate::world::World;
 
 /// Price in won and pieces of the products on sale: few, so that they run out.
@@ -27,6 +28,10 @@ pub(crate) const USERS: [i64; 2] = [1, 2];
 /// The marks that clients leave on an order.
 pub(crate) const ANSWERED_PAID: &str = "answered as paid";
 pub(crate) const ANSWERED_FAILED: &str = "answered as failed";
+/// An ended order for which the bank approved late.
+const ORPHAN: &str = "ended, and approved late";
+/// A paid order whose stock had been given back before a late bank approved.
+pub(crate) const LOST_ITS_STOCK: &str = "lost its stock";
 /// An order that only impostors ever try to confirm.
 pub(crate) const PROBE: &str = "a probe";
 
@@ -79,6 +84,7 @@ pub(crate) async fn furnish(database: &Database) -> anyhow::Result<()> {
 }
 
 pub(crate) struct Judge {
+    database: Database,
     payments: Arc<dyn PaymentRepository>,
     products: Arc<dyn ProductRepository>,
 }
@@ -86,9 +92,15 @@ pub(crate) struct Judge {
 impl Judge {
     pub(crate) fn new(database: &Database) -> Self {
         Self {
+            database: database.clone(),
             payments: database.payments(),
             products: database.products(),
         }
+    }
+
+    /// The database, without any point.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
     }
 
     /// Safety, after a port has written something of an order.
@@ -121,6 +133,9 @@ impl Judge {
         };
         let history = see(self.payments.history(order_id))?;
         replays(&payment, &history)?;
+        if !world.is_marked(order_id, LOOKED_AT_EARLY) {
+            respects_leases(order_id, &history)?;
+        }
         let transactions = see(self.payments.transactions(order_id))?;
         let sum: i64 = transactions.iter().map(|moved| moved.amount_won).sum();
         if sum != payment.balance.won() {
@@ -131,7 +146,8 @@ impl Judge {
         }
         if payment.status == PaymentStatus::Done {
             let state = self.reservation(order_id)?;
-            if !matches!(state, Some(ReservationState::Held | ReservationState::Sold)) {
+            let has_stock = matches!(state, Some(ReservationState::Held | ReservationState::Sold));
+            if !has_stock && !lost_its_stock(world, order_id, state) {
                 return Err(format!("{order_id} is DONE and its stock is {state:?}"));
             }
         }
@@ -181,13 +197,23 @@ impl Judge {
                 Ok(None) => continue,
                 Err(violation) => return Some(violation),
             };
-            let deposited = world.bank.row(&order_id).net > 0;
+            let has_money = world.bank.row(&order_id).net > 0;
+            let is_late = world.terms.bank == Bank::Late;
             match payment.status {
                 PaymentStatus::InProgress | PaymentStatus::Unknown => {
                     return Some(format!("{order_id} is still {}", payment.status));
                 }
-                PaymentStatus::WaitingForDeposit if deposited => {
+                PaymentStatus::WaitingForDeposit if has_money => {
                     return Some(format!("{order_id} has not seen its deposit"));
+                }
+                PaymentStatus::Ready if has_money => {
+                    return Some(format!("{order_id} is payable, and was approved late"));
+                }
+                PaymentStatus::Failed | PaymentStatus::Expired
+                    if is_late && payment.due_at.is_some() =>
+                {
+                    let status = payment.status;
+                    return Some(format!("{order_id} is {status} without its last look"));
                 }
                 PaymentStatus::Ready
                 | PaymentStatus::WaitingForDeposit
@@ -215,6 +241,9 @@ impl Judge {
             let Some(payment) = see(self.payments.find(&order_id))? else {
                 continue;
             };
+            if !world.is_known_to_a_client(&order_id) {
+                return Err(format!("{order_id} is stored and no checkout leads to it"));
+            }
             self.order_is_settled(world, &payment)?;
         }
         Ok(())
@@ -232,7 +261,7 @@ impl Judge {
         let stock = self.reservation(id)?;
         let (held, sold) = (Some(ReservationState::Held), Some(ReservationState::Sold));
         let fits = match status {
-            PaymentStatus::Done => stock == sold,
+            PaymentStatus::Done => stock == sold || lost_its_stock(world, id, stock),
             PaymentStatus::WaitingForDeposit => stock == held,
             PaymentStatus::Quarantined => stock != sold,
             _ => stock != held && stock != sold,
@@ -253,10 +282,15 @@ impl Judge {
         if world.is_marked(id, ANSWERED_FAILED) && status != PaymentStatus::Failed {
             return Err(format!("{id} was answered as failed and is {status}"));
         }
-        if world.is_marked(id, PROBE) {
+        // An operator's look is recorded, and asks the bank.
+        if world.is_marked(id, PROBE) && !world.is_marked(id, LOOKED_AT_EARLY) {
             let attempts = see(self.payments.attempts(id))?.len();
             let calls = world.bank.calls(id);
-            if payment.fence != kernel::Fence::FIRST || attempts + calls as usize > 0 {
+            let last = match status {
+                PaymentStatus::Expired => Fence::FIRST.next(),
+                _ => Fence::FIRST,
+            };
+            if payment.fence != last || attempts + calls as usize > 0 {
                 return Err(format!(
                     "{id} was only ever refused and is {status} after {attempts} attempts and \
                      {calls} calls"
@@ -296,6 +330,17 @@ impl Judge {
     }
 }
 
+/// Whether a late bank denied the order until its stock was given back, and approved then. Recovery
+/// that finds such an approval takes no stock again.
+fn lost_its_stock(world: &World, id: &OrderId, stock: Option<ReservationState>) -> bool {
+    let lost = world.terms.bank == Bank::Late && stock == Some(ReservationState::Released);
+    if lost && !world.is_marked(id, LOST_ITS_STOCK) {
+        world.mark(id, LOST_ITS_STOCK);
+        world.count("paid orders whose stock had been given back on the bank's word");
+    }
+    lost
+}
+
 /// The outcome of a call that never waits.
 ///
 /// Without tokio's budget: it would make a call wait that has been ready many times in a row.
@@ -316,6 +361,16 @@ fn bank_agrees(world: &World, payment: &Payment) -> Ruling {
     let total = payment.total.won().unsigned_abs();
     let agrees = match status {
         PaymentStatus::Done => row.net == total,
+        // Where the bank is late an ended order may have money for as long as a look is to come.
+        PaymentStatus::Failed | PaymentStatus::Expired
+            if world.terms.bank == Bank::Late && payment.due_at.is_some() =>
+        {
+            if row.net > 0 && !world.is_marked(id, ORPHAN) {
+                world.mark(id, ORPHAN);
+                world.count("ended orders with money at the bank");
+            }
+            true
+        }
         PaymentStatus::Failed | PaymentStatus::Expired | PaymentStatus::Canceled => row.net == 0,
         PaymentStatus::Ready
         | PaymentStatus::InProgress
@@ -349,6 +404,20 @@ fn replays(payment: &Payment, history: &[HistoryEntry]) -> Ruling {
         }
         status = Some(entry.to);
     }
+    let last = history.last().map(|entry| entry.fence);
+    if status == Some(payment.status) && last == Some(payment.fence) {
+        Ok(())
+    } else {
+        let (row, fence) = (payment.status, payment.fence.get());
+        Err(format!(
+            "{id} is {row} at fence {fence}, its history ends in {status:?}"
+        ))
+    }
+}
+
+/// Nobody takes a payment over whose lease still runs. An operator's early look may cut a look
+/// short, and is left out.
+fn respects_leases(id: &OrderId, history: &[HistoryEntry]) -> Ruling {
     for pair in history.windows(2) {
         let took_a_lease = matches!(
             pair[0].fact,
@@ -362,13 +431,5 @@ fn replays(payment: &Payment, history: &[HistoryEntry]) -> Ruling {
             ));
         }
     }
-    let last = history.last().map(|entry| entry.fence);
-    if status == Some(payment.status) && last == Some(payment.fence) {
-        Ok(())
-    } else {
-        let (row, fence) = (payment.status, payment.fence.get());
-        Err(format!(
-            "{id} is {row} at fence {fence}, its history ends in {status:?}"
-        ))
-    }
+    Ok(())
 }

@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod bank;
+mod browser;
 mod client;
+mod crew;
 mod enumerate;
 mod judge;
 mod line;
@@ -11,9 +14,12 @@ mod plan;
 mod ports;
 mod process;
 mod schedule;
+mod staff;
+mod terms;
 mod world;
 
-pub use enumerate::{Coverage, pairs_of_crashes, single_crashes};
+pub use crew::share;
+pub use enumerate::{Coverage, crashes_from, points};
 pub use mutant::{Mutant, UnknownMutant};
-pub use plan::{Mishap, Plan, Schedule};
+pub use plan::{Mishap, Plan, Schedule, UnknownMishap};
 pub use schedule::{Report, Stage};

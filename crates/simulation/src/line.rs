@@ -13,8 +13,10 @@ use toss_sandbox::engine::{Answer, Content};
 use toss_sandbox::{Effect, Endpoint};
 
 use crate::bank::{Call, carry, code_of};
-use crate::plan::{Mishap, TOSS_TIMEOUT};
+use crate::plan::Mishap;
 use crate::process::Process;
+use crate::staff::BEING_RESOLVED;
+use crate::terms::{Bank, TOSS_TIMEOUT};
 use crate::world::{Side, World};
 
 /// What the network and the bank do to one call.
@@ -68,12 +70,20 @@ impl Line {
             Endpoint::Cancel => "cancel",
             _ => "look",
         };
+        let approval = (call.endpoint == Endpoint::Confirm).then(|| self.process.approvals.enter());
+        if let Some((running, _)) = &approval
+            && *running > world.terms.calls_max
+        {
+            let room = world.terms.calls_max;
+            world.convict(format!("{running} approvals under way where {room} may be"));
+        }
         let inside = world.enter(name);
         world.point(&self.process, Side::Before, false).await;
         let weather = self.weather(&call);
         let heard = self.exchange(call, weather).await;
         world.point(&self.process, Side::After, false).await;
         drop(inside);
+        drop(approval);
         heard
     }
 
@@ -144,11 +154,27 @@ impl Line {
         if !world.is_stormy() && world.mishap().is_none() {
             return weather;
         }
+        if call.endpoint == Endpoint::Confirm && world.terms.bank == Bank::Late {
+            self.hide(id, &weather);
+        }
         let fair = weather.effect.is_none() && weather.copy_ms.is_none() && !weather.refused;
         if !fair || weather.there_ms.is_none() || weather.back_ms.is_none() {
             world.disturb(TOSS_TIMEOUT);
         }
         weather
+    }
+
+    /// While an approval is under way for longer than its sender waits, a late bank may deny the
+    /// payment.
+    fn hide(&self, order_id: &OrderId, weather: &Weather) {
+        let late_ms = weather.there_ms.max(weather.copy_ms).unwrap_or(0);
+        let late = Duration::from_millis(late_ms);
+        if late > TOSS_TIMEOUT && self.world.chance(700) {
+            self.world.deny(order_id, late);
+            let who = self.process.name();
+            self.world
+                .note(who, format_args!("{order_id} is not visible for {late:?}"));
+        }
     }
 
     fn drawn(&self, endpoint: Endpoint) -> Weather {
@@ -161,18 +187,50 @@ impl Line {
             ..Weather::default()
         };
         if world.chance(rates.network) {
-            match world.below(7) {
-                0 => weather.refused = true,
-                1 => weather.there_ms = None,
-                2 => weather.back_ms = None,
-                3 => weather.there_ms = Some(world.below(25_000)),
-                4 => weather.back_ms = Some(world.below(12_000)),
-                5 => weather.copy_ms = Some(world.below(30)),
-                _ => weather.copy_ms = Some(world.below(25_000)),
-            }
+            let delay_max_ms = world.terms.delay_max_ms;
+            // A late bank's requests are late more often than anything else goes wrong.
+            let kinds = if world.terms.bank == Bank::Late {
+                11
+            } else {
+                7
+            };
+            let what = match world.below(kinds) {
+                0 => {
+                    weather.refused = true;
+                    "connections to the bank refused"
+                }
+                1 => {
+                    weather.there_ms = None;
+                    "requests to the bank lost"
+                }
+                2 => {
+                    weather.back_ms = None;
+                    "answers of the bank lost"
+                }
+                3 | 7.. => {
+                    weather.there_ms = Some(world.below(delay_max_ms));
+                    "requests to the bank delayed"
+                }
+                4 => {
+                    weather.back_ms = Some(world.below(12_000));
+                    "answers of the bank delayed"
+                }
+                5 => {
+                    weather.copy_ms = Some(world.below(30));
+                    "requests to the bank doubled"
+                }
+                6 => {
+                    weather.copy_ms = Some(world.below(delay_max_ms));
+                    "requests to the bank doubled, the copy late"
+                }
+            };
+            world.count(what);
         }
-        if world.chance(rates.bank) {
+        // Refunds are few, and what goes wrong with them is rarely seen otherwise.
+        let often = if endpoint == Endpoint::Cancel { 2 } else { 1 };
+        if world.chance(rates.bank * often) {
             weather.effect = Some(self.drawn_effect(endpoint));
+            world.count("errors and oddities of the bank");
         }
         if rates.network > 0 {
             let late = weather
@@ -193,7 +251,15 @@ impl Line {
                 _ => Effect::ApproveThenReset,
             };
         }
-        match world.below(12) {
+        if endpoint == Endpoint::Cancel {
+            return match world.below(5) {
+                0 | 1 => error("UNAUTHORIZED_KEY"),
+                2 => error("PROVIDER_ERROR"),
+                3 => Effect::ApproveThenSilence,
+                _ => Effect::SilenceWithoutApproval,
+            };
+        }
+        match world.below(14) {
             0 => error("REJECT_CARD_PAYMENT"),
             1 | 2 => error("PROVIDER_ERROR"),
             3 => error("FAILED_PAYMENT_INTERNAL_SYSTEM_PROCESSING"),
@@ -251,6 +317,14 @@ impl Line {
     /// Right after an approval whose answer was lost, one look may still find nothing.
     fn is_blind(&self, order_id: &OrderId, endpoint: Endpoint) -> bool {
         let world = &self.world;
+        if world.is_marked(order_id, BEING_RESOLVED) {
+            return false;
+        }
+        if world.is_denied(order_id) && world.bank.row(order_id).approvals == 0 {
+            world.note("bank", format_args!("{order_id}: denied"));
+            world.count("payments denied by the bank that it approved later");
+            return true;
+        }
         if world.chance(world.rates().bank / 3) {
             world.mark(order_id, BLIND);
         }
@@ -266,6 +340,7 @@ impl Line {
         }
         world.mark(order_id, used);
         world.note("bank", format_args!("{order_id}: not visible yet"));
+        world.count("payments that one look did not find");
         true
     }
 
@@ -355,6 +430,10 @@ fn read(endpoint: Endpoint, answer: &Answer) -> Read {
 
 #[async_trait]
 impl PaymentGateway for Line {
+    async fn is_back(&self) -> bool {
+        false
+    }
+
     async fn confirm(&self, request: &ConfirmRequest) -> GatewayAnswer {
         let body = serde_json::json!({
             "paymentKey": request.payment_key.as_str(),

@@ -5,21 +5,24 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use kernel::{
     Fence, IdempotencyKey, Money, OrderId, PaymentKey, ProductId, StoreError, Timestamp, UserId,
 };
-use payment_domain::Ports;
 use payment_domain::model::{
     Attempt, AttemptKey, Change, Failure, FailureKind, HistoryEntry, OutboxKey, OutboxMessage,
     Payment, PaymentFact, PaymentStatus, StockInstruction, Transaction,
 };
 use payment_domain::port::{
-    Applied, CancelRequest, CheckoutKey, ConfirmRequest, GatewayAnswer, GatewayRejection,
-    HoldReply, HoldRequest, Inserted, LookUp, PaymentGateway, PaymentRepository, PricedProduct,
-    ProductPort, RejectionKind,
+    Applied, CancelRequest, CheckoutKey, ConfirmRequest, DuePayment, GatewayAnswer,
+    GatewayRejection, HoldReply, HoldRequest, Inserted, LookUp, PaymentGateway, PaymentRepository,
+    PricedProduct, ProductPort, RejectionKind, Vitals,
 };
+use payment_domain::{ConfirmError, ConfirmOutcome, Ports};
 
+use crate::staff::BEING_RESOLVED;
 use crate::world::World;
 
 /// A deliberate bug.
@@ -63,11 +66,19 @@ pub enum Mutant {
     AskInsideTransaction,
     /// The bank is asked about an order before the request is checked.
     AskBeforeCheck,
+    /// The breaker is asked after the claim, not before.
+    BreakerAfterClaim,
+    /// Nobody looks at an ended order again.
+    NoOrphanLook,
+    /// An operator's word is taken without asking the bank.
+    ResolveUnasked,
+    /// A checkout is stored without its idempotency key.
+    CheckoutKeyForgotten,
 }
 
 impl Mutant {
     /// Every mutant.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::NoFence,
         Self::NoLease,
         Self::LeaseTooShort,
@@ -87,6 +98,10 @@ impl Mutant {
         Self::NoTransaction,
         Self::AskInsideTransaction,
         Self::AskBeforeCheck,
+        Self::BreakerAfterClaim,
+        Self::NoOrphanLook,
+        Self::ResolveUnasked,
+        Self::CheckoutKeyForgotten,
     ];
 }
 
@@ -137,6 +152,23 @@ pub(crate) fn infect(world: &Arc<World>, ports: Ports) -> Ports {
     }
 }
 
+/// What a confirm answers, with the schedule's bug in it.
+pub(crate) fn answer(
+    world: &World,
+    order_id: &OrderId,
+    outcome: Result<ConfirmOutcome, ConfirmError>,
+) -> Result<ConfirmOutcome, ConfirmError> {
+    match outcome {
+        Err(ConfirmError::Undecided) if world.is_marked(order_id, SHUT_OUT) => {
+            Err(ConfirmError::GatewayClosed)
+        }
+        outcome => outcome,
+    }
+}
+
+/// The mark of an order that was claimed while the breaker was open.
+const SHUT_OUT: &str = "claimed while the breaker was open";
+
 struct Infected {
     world: Arc<World>,
     mutant: Mutant,
@@ -145,6 +177,10 @@ struct Infected {
 }
 
 impl Infected {
+    fn is_taken_at_their_word(&self, order_id: &OrderId) -> bool {
+        self.mutant == Mutant::ResolveUnasked && self.world.is_marked(order_id, BEING_RESOLVED)
+    }
+
     /// The change with the bug in it.
     fn twisted(&self, change: &Change) -> Change {
         let mut change = change.clone();
@@ -180,6 +216,14 @@ impl Infected {
             }
             Mutant::OutboxForgotten => change.stock = None,
             Mutant::NoTransaction => change.transaction = None,
+            Mutant::NoOrphanLook
+                if matches!(
+                    change.after.status,
+                    PaymentStatus::Failed | PaymentStatus::Expired
+                ) =>
+            {
+                change.after.due_at = None;
+            }
             _ => {}
         }
         change
@@ -209,6 +253,7 @@ impl PaymentRepository for Infected {
         payment: &Payment,
         key: Option<&'a CheckoutKey>,
     ) -> Result<Inserted, StoreError> {
+        let key = key.filter(|_| self.mutant != Mutant::CheckoutKeyForgotten);
         self.sound.payments.insert(payment, key).await
     }
 
@@ -272,8 +317,26 @@ impl PaymentRepository for Infected {
         payments.apply(&forced).await
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
-        self.sound.payments.due(now, limit).await
+    async fn due(
+        &self,
+        now: Timestamp,
+        after: Option<DuePayment>,
+        limit: u32,
+    ) -> Result<Vec<DuePayment>, StoreError> {
+        self.sound.payments.due(now, after, limit).await
+    }
+
+    async fn hasten(
+        &self,
+        longer_than: Duration,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        self.sound.payments.hasten(longer_than, now, limit).await
+    }
+
+    async fn vitals(&self, now: Timestamp) -> Result<Vitals, StoreError> {
+        self.sound.payments.vitals(now).await
     }
 
     async fn attempts(&self, order_id: &OrderId) -> Result<Vec<Attempt>, StoreError> {
@@ -348,7 +411,20 @@ impl ProductPort for Infected {
 
 #[async_trait]
 impl PaymentGateway for Infected {
+    fn admits(&self) -> bool {
+        self.mutant == Mutant::BreakerAfterClaim || self.sound.gateway.admits()
+    }
+
+    async fn is_back(&self) -> bool {
+        self.sound.gateway.is_back().await
+    }
+
     async fn confirm(&self, request: &ConfirmRequest) -> GatewayAnswer {
+        if self.mutant == Mutant::BreakerAfterClaim && !self.sound.gateway.admits() {
+            self.world.mark(&request.order_id, SHUT_OUT);
+            let reason = "the breaker is open".to_owned();
+            return GatewayAnswer::NotSent { reason };
+        }
         let mut request = request.clone();
         let total = request.amount;
         match self.mutant {
@@ -393,10 +469,17 @@ impl PaymentGateway for Infected {
     }
 
     async fn look_up(&self, payment_key: &PaymentKey) -> LookUp {
+        let order_id = self.world.order_of_key(payment_key);
+        if self.is_taken_at_their_word(&order_id) {
+            return LookUp::Absent;
+        }
         self.sound.gateway.look_up(payment_key).await
     }
 
     async fn look_up_order(&self, order_id: &OrderId) -> LookUp {
+        if self.is_taken_at_their_word(order_id) {
+            return LookUp::Absent;
+        }
         self.sound.gateway.look_up_order(order_id).await
     }
 }

@@ -1,6 +1,7 @@
 //! What goes wrong in a schedule, and when.
 
-use std::time::Duration;
+use std::fmt;
+use std::str::FromStr;
 
 use crate::Mutant;
 
@@ -36,6 +37,21 @@ impl Schedule {
             mutant: None,
             trace: false,
         }
+    }
+
+    /// The command that runs exactly this schedule again and tells it step by step.
+    pub fn replay(&self) -> String {
+        let what = match &self.plan {
+            Plan::Random => format!("--seed {}", self.seed),
+            Plan::Script { mishap, crashes } if crashes.is_empty() => format!("--mishap {mishap}"),
+            Plan::Script { mishap, crashes } => {
+                let points: Vec<_> = crashes.iter().map(u64::to_string).collect();
+                format!("--mishap {mishap} --crash-at {}", points.join(","))
+            }
+        };
+        let bug = self.mutant.map(|mutant| format!(" --mutant {mutant}"));
+        let bug = bug.unwrap_or_default();
+        format!("cargo xtask simulate {what}{bug} --trace")
     }
 }
 
@@ -112,34 +128,30 @@ impl Mishap {
     ];
 }
 
-/// The gateway's time-out of the simulated servers.
-pub(crate) const TOSS_TIMEOUT: Duration = Duration::from_secs(6);
-/// The lease of a confirm or look; longer than [`TOSS_TIMEOUT`].
-pub(crate) const LEASE: Duration = Duration::from_secs(9);
-/// How long a confirm request waits.
-pub(crate) const CONFIRM_WAIT: Duration = Duration::from_secs(7);
-/// The pause between two rounds of the workers.
-pub(crate) const RECOVERY_INTERVAL: Duration = Duration::from_secs(2);
-/// How long a buyer may take.
-pub(crate) const EXPIRY: Duration = Duration::from_secs(120);
-/// For how long faults are drawn, from the start.
-pub(crate) const FAULTS_LAST: Duration = Duration::from_secs(30);
-/// The longest stall between two steps: far longer than the lease.
-pub(crate) const STALL_MAX_MS: u64 = 20_000;
-/// How long after the last fault every payment must be decided: a lease, a look that times out and
-/// the looks after it with their pauses.
-pub(crate) const DECIDED_WITHIN: Duration = Duration::from_secs(75);
-
-/// The policy of the simulated servers: the production rules with short times.
-pub(crate) fn policy() -> payment_domain::model::Policy {
-    payment_domain::model::Policy {
-        lease: LEASE,
-        recovery_backoff: Duration::from_millis(500),
-        recovery_backoff_max: Duration::from_secs(8),
-        recovery_limit: 20,
-        payment_expiry: EXPIRY,
-        deposit_poll: Duration::from_secs(3),
-        // Later than any schedule ends: whatever an orphan look would mend must not happen.
-        orphan_look: Duration::from_mins(15),
+impl fmt::Display for Mishap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
     }
 }
+
+impl FromStr for Mishap {
+    type Err = UnknownMishap;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMishap> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|mishap| mishap.to_string() == text)
+            .ok_or(UnknownMishap)
+    }
+}
+
+/// No mishap has this name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownMishap;
+
+impl fmt::Display for UnknownMishap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the mishaps are {:?}", Mishap::ALL)
+    }
+}
+
+impl std::error::Error for UnknownMishap {}

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use kernel::{Fence, IdempotencyKey, OrderId, ProductId, StoreError, Timestamp, UserId};
 use payment_domain::model::{
     Attempt, Buyer, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction,
 };
 use payment_domain::port::{
-    Applied, BuyerPort, CheckoutKey, HoldReply, HoldRequest, Inserted, PaymentRepository,
-    PricedProduct, ProductPort,
+    Applied, BuyerPort, CheckoutKey, DuePayment, HoldReply, HoldRequest, Inserted,
+    PaymentRepository, PricedProduct, ProductPort, Vitals,
 };
 
 use crate::process::Process;
@@ -131,8 +133,27 @@ impl PaymentRepository for WatchedPayments {
         applied
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
-        self.0.read("due", self.0.port.due(now, limit)).await
+    async fn due(
+        &self,
+        now: Timestamp,
+        after: Option<DuePayment>,
+        limit: u32,
+    ) -> Result<Vec<DuePayment>, StoreError> {
+        self.0.read("due", self.0.port.due(now, after, limit)).await
+    }
+
+    async fn hasten(
+        &self,
+        longer_than: Duration,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        let call = self.0.port.hasten(longer_than, now, limit);
+        self.0.read("hasten", call).await
+    }
+
+    async fn vitals(&self, now: Timestamp) -> Result<Vitals, StoreError> {
+        self.0.read("vitals", self.0.port.vitals(now)).await
     }
 
     async fn attempts(&self, order_id: &OrderId) -> Result<Vec<Attempt>, StoreError> {

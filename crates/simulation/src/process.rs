@@ -1,15 +1,18 @@
 //! Server processes: the real services over the real storage, built, killed and built again.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api_server::ConfirmDesk;
-use api_server::bridge::{Buyers, Products};
+use api_server::bridge::{Buyers, GuardedGateway, Products};
+use api_server::worker::Pace;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kernel::{OrderId, PaymentKey, StoreError};
 use payment_domain::model::Payment;
+use payment_domain::port::{DuePayment, Vitals};
 use payment_domain::{
     CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
     Examined, PaymentReceiver, PaymentService, PaymentView, Ports, ReadError, ResolveCommand,
@@ -25,11 +28,13 @@ use user_domain::UserService;
 
 use crate::line::Line;
 use crate::mutant;
-use crate::plan::{CONFIRM_WAIT, RECOVERY_INTERVAL, policy};
 use crate::ports::{WatchedBuyers, WatchedPayments, WatchedProducts};
+use crate::terms::{CONFIRM_WAIT, RECOVERY_INTERVAL};
 use crate::world::{Passed, Side, World};
 
 const NAMES: [&str; 2] = ["server-0", "server-1"];
+/// Payments that one server recovers at once.
+const RECOVERY_CONCURRENCY: u32 = 32;
 /// Servers of a schedule.
 pub(crate) const SERVERS: usize = NAMES.len();
 
@@ -38,6 +43,31 @@ pub(crate) struct Process {
     index: usize,
     dead: CancellationToken,
     worker: Mutex<Option<JoinHandle<()>>>,
+    /// Confirms that run.
+    pub(crate) confirms: Gauge,
+    /// Approvals that are under way at the bank.
+    pub(crate) approvals: Gauge,
+}
+
+/// How many of something there are at this moment.
+#[derive(Clone, Default)]
+pub(crate) struct Gauge(Arc<AtomicUsize>);
+
+impl Gauge {
+    /// One more, until the guard goes. Returns how many there are with it.
+    pub(crate) fn enter(&self) -> (usize, Counted) {
+        let now = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+        (now, Counted(self.clone()))
+    }
+}
+
+/// Counts for as long as it lives.
+pub(crate) struct Counted(Gauge);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Process {
@@ -46,6 +76,8 @@ impl Process {
             index,
             dead: CancellationToken::new(),
             worker: Mutex::new(None),
+            confirms: Gauge::default(),
+            approvals: Gauge::default(),
         })
     }
 
@@ -208,15 +240,20 @@ async fn build(world: &Arc<World>, process: &Arc<Process>) -> Result<Server, Con
         payments: WatchedPayments::over(world, process, database.payments()),
         products: WatchedProducts::over(world, process, Arc::new(Products::new(products))),
         buyers: WatchedBuyers::over(world, process, Arc::new(Buyers::new(users))),
-        gateway: Arc::new(Line::new(world, process)),
+        gateway: Arc::new(GuardedGateway::new(
+            Line::new(world, process),
+            world.terms.calls_max,
+            world.terms.breaker,
+        )),
         clock,
         ids: Arc::clone(world) as _,
         randomness: Arc::clone(world) as _,
     };
     let ports = mutant::infect(world, ports);
     let payments: Arc<dyn PaymentReceiver> = Arc::new(Mortal {
+        world: Arc::clone(world),
         process: Arc::clone(process),
-        inner: PaymentService::new(ports, policy()),
+        inner: PaymentService::new(ports, world.terms.policy()),
     });
     let tasks = TaskTracker::new();
     let desk = Arc::new(ConfirmDesk::new(
@@ -225,11 +262,15 @@ async fn build(world: &Arc<World>, process: &Arc<Process>) -> Result<Server, Con
         Handle::current(),
         Arc::clone(world) as _,
         CONFIRM_WAIT,
-        100,
+        world.terms.confirms_max,
     ));
     let worker = tokio::spawn(api_server::worker::run(
         Arc::clone(&payments),
-        RECOVERY_INTERVAL,
+        Arc::clone(world) as _,
+        Pace {
+            interval: RECOVERY_INTERVAL,
+            concurrency: RECOVERY_CONCURRENCY,
+        },
         tasks,
         CancellationToken::new(),
     ));
@@ -276,6 +317,7 @@ impl BlockingRunner for InlineRunner {
 
 /// Payments whose every call ends with the process.
 struct Mortal {
+    world: Arc<World>,
     process: Arc<Process>,
     inner: PaymentService,
 }
@@ -295,20 +337,37 @@ impl PaymentReceiver for Mortal {
         payment: Payment,
         payment_key: PaymentKey,
     ) -> Result<ConfirmOutcome, ConfirmError> {
+        let (running, counted) = self.process.confirms.enter();
+        let room = self.world.terms.confirms_max;
+        if running > room {
+            let violation = format!("{running} confirms run where {room} have room");
+            self.world.convict(violation);
+        }
+        let order_id = payment.order_id.clone();
         let confirm = self.inner.confirm(payment, payment_key);
-        self.process.alive(confirm).await
+        let outcome = self.process.alive(confirm).await;
+        drop(counted);
+        mutant::answer(&self.world, &order_id, outcome)
     }
 
     async fn read(&self, order_id: &OrderId) -> Result<PaymentView, ReadError> {
         self.process.alive(self.inner.read(order_id)).await
     }
 
-    async fn due(&self, limit: u32) -> Result<Vec<OrderId>, StoreError> {
-        self.process.alive(self.inner.due(limit)).await
+    async fn due(
+        &self,
+        after: Option<DuePayment>,
+        limit: u32,
+    ) -> Result<Vec<DuePayment>, StoreError> {
+        self.process.alive(self.inner.due(after, limit)).await
     }
 
     async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError> {
         self.process.alive(self.inner.recover(order_id)).await
+    }
+
+    async fn hasten(&self) -> Result<usize, StoreError> {
+        self.process.alive(self.inner.hasten()).await
     }
 
     async fn recover_now(&self, order_id: &OrderId) -> Result<(), ReadError> {
@@ -317,6 +376,10 @@ impl PaymentReceiver for Mortal {
 
     async fn resolve(&self, command: ResolveCommand) -> Result<(), ResolveError> {
         self.process.alive(self.inner.resolve(command)).await
+    }
+
+    async fn vitals(&self) -> Result<Vitals, StoreError> {
+        self.process.alive(self.inner.vitals()).await
     }
 
     async fn deliver(&self, order_id: &OrderId) -> Result<(), StoreError> {

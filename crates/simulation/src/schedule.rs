@@ -1,5 +1,6 @@
 //! Runs one schedule from an empty shop to silence, and judges it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +10,12 @@ use anyhow::Context as _;
 use storage::{DatabaseSettings, DatabaseUrl};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::audit::reconcile;
 use crate::client::{AtWork, ask_again, follow_the_script, open_the_shop};
 use crate::judge::{Judge, connect, furnish};
-use crate::plan::{DECIDED_WITHIN, Plan, Schedule};
+use crate::plan::{Plan, Schedule};
 use crate::process::{SERVERS, Slots, start};
+use crate::staff::settle_the_quarantined;
 use crate::world::World;
 
 /// How often the judge asks whether all is quiet.
@@ -35,6 +38,8 @@ pub struct Report {
     pub events: u64,
     /// Points counted, for [`Plan::Script`].
     pub points: u64,
+    /// How often each kind of fault, refusal and repair happened.
+    pub happened: BTreeMap<&'static str, u64>,
     /// The first broken invariant.
     pub violation: Option<String>,
     /// The trace, if it was to be kept.
@@ -144,27 +149,49 @@ async fn perform(path: &Path, schedule: &Schedule) -> anyhow::Result<Report> {
         expect_idle_pools(&world).await;
     }
     if world.violation().is_none() {
-        match world.judge.final_ruling(&world) {
-            Ok(()) => ask_again(&world).await,
-            Err(violation) => world.convict(violation),
-        }
+        close_the_day(&world).await;
     }
     let tally = format!("{:?}", world.judge.tally(&world));
     world.note("judge", format_args!("{tally}"));
     world.slots.clear();
     let took = world.elapsed();
+    let happened = world.happened();
     let violation = world.violation();
     let (digest, events, points, trace) = world.finish();
     Ok(Report {
         digest,
         events,
         points,
+        happened,
         violation,
         trace,
         decided_after,
         took,
         tally,
     })
+}
+
+/// When all is quiet: every invariant, the same confirms again, the books against the bank's, and
+/// once more when an operator has settled what was quarantined.
+async fn close_the_day(world: &Arc<World>) {
+    let rule = || match world.judge.final_ruling(world) {
+        Ok(()) => true,
+        Err(violation) => {
+            world.convict(violation);
+            false
+        }
+    };
+    if !rule() {
+        return;
+    }
+    ask_again(world).await;
+    if world.violation().is_some() {
+        return;
+    }
+    settle_the_quarantined(world).await;
+    if rule() {
+        reconcile(world).await;
+    }
 }
 
 /// Whatever still stalls goes on after a while; a connection that is in use even then has leaked.
@@ -211,7 +238,7 @@ async fn quiet(world: &Arc<World>, at_work: &AtWork) -> Duration {
             None if !world.is_stormy() && waited > ANSWERED_WITHIN => {
                 world.convict("a client never got a certain answer".to_owned());
             }
-            Some(what) if !world.is_stormy() && waited > DECIDED_WITHIN => {
+            Some(what) if !world.is_stormy() && waited > world.terms.decided_within() => {
                 world.convict(format!("{what} {waited:?} after the last fault"));
             }
             Some(_) | None => {}

@@ -1,5 +1,8 @@
 //! The state that everything in a schedule shares: chance, time, trace, points, processes, bank.
 
+mod fate;
+mod sources;
+
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::{self, Write as _};
@@ -7,7 +10,7 @@ use std::hash::Hasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kernel::{Clock, IdGenerator, OrderId, PaymentKey, Randomness, Timestamp, from_micros};
+use kernel::{OrderId, PaymentKey};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng as _, SeedableRng as _};
 use tokio::task::Id;
@@ -15,11 +18,13 @@ use tokio::time::Instant;
 
 use crate::bank::Bank;
 use crate::judge::Judge;
-use crate::plan::{FAULTS_LAST, Mishap, Plan, STALL_MAX_MS, Schedule};
+use crate::plan::{Mishap, Plan, Schedule};
 use crate::process::{Process, Slots};
+use crate::terms::{FAULTS_LAST, Terms};
+use fate::Fate;
 
-/// 2026-01-05T00:00:00Z, the moment at which every schedule begins.
-const START_MICROS: i64 = 1_767_571_200_000_000;
+pub(crate) use fate::Rates;
+
 /// The most lines of trace that are kept as text.
 const TRACE_LINES_MAX: usize = 20_000;
 
@@ -39,31 +44,11 @@ pub(crate) enum Passed {
     Failed,
 }
 
-enum Fate {
-    On,
-    Pause(u64),
-    Fail,
-    Crash,
-}
-
-/// How likely each fault is, per thousand points or calls. Drawn per schedule, so that some
-/// schedules are calm and some are stormy.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Rates {
-    pub(crate) pause: u64,
-    pub(crate) stall_per_10k: u64,
-    pub(crate) crash_per_10k: u64,
-    pub(crate) fail_per_10k: u64,
-    pub(crate) network: u64,
-    pub(crate) bank: u64,
-    pub(crate) hang_up: u64,
-}
-
 struct Inner {
     random: Xoshiro256PlusPlus,
     rates: Rates,
-    crashes_left: u32,
-    stalls_left: u32,
+    crashes_left: u64,
+    stalls_left: u64,
     points: u64,
     /// The port call that each task is in.
     calls: HashMap<Id, &'static str>,
@@ -78,6 +63,14 @@ struct Inner {
     orders: BTreeSet<OrderId>,
     tokens: u64,
     scripted_failures: BTreeSet<&'static str>,
+    /// How often each kind of thing happened.
+    happened: BTreeMap<&'static str, u64>,
+    /// Confirm requests per order that were not turned away at the door.
+    admitted: BTreeMap<OrderId, u64>,
+    /// The order that each checkout's key leads to.
+    checkouts: BTreeMap<String, OrderId>,
+    /// Until when the bank denies an order.
+    denied_until: BTreeMap<OrderId, Duration>,
     notes: BTreeMap<OrderId, BTreeSet<&'static str>>,
     /// Which order each payment key was opened for.
     keys: BTreeMap<PaymentKey, OrderId>,
@@ -88,9 +81,16 @@ pub(crate) struct World {
     pub(crate) schedule: Schedule,
     start: Instant,
     inner: Mutex<Inner>,
+    pub(crate) terms: Terms,
     pub(crate) bank: Bank,
     pub(crate) slots: Slots,
     pub(crate) judge: Judge,
+}
+
+impl Inner {
+    fn count(&mut self, what: &'static str) {
+        *self.happened.entry(what).or_default() += 1;
+    }
 }
 
 /// Feeds formatted text to the digest, and to the trace if it is kept.
@@ -112,21 +112,14 @@ impl fmt::Write for Sink<'_> {
 impl World {
     pub(crate) fn new(schedule: Schedule, judge: Judge, slots: Slots) -> Arc<Self> {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(schedule.seed);
-        let mut rates = Rates::default();
+        let (mut rates, mut terms) = (Rates::default(), Terms::default());
         let (mut crashes_left, mut stalls_left) = (0, 0);
         if matches!(schedule.plan, Plan::Random) {
             let mut below = |bound| random.next_u64() % bound;
-            rates = Rates {
-                pause: [0, 50, 200, 400][below_usize(below(4))],
-                stall_per_10k: [0, 20, 60, 150][below_usize(below(4))],
-                crash_per_10k: [0, 10, 40, 100][below_usize(below(4))],
-                fail_per_10k: [0, 0, 20, 80][below_usize(below(4))],
-                network: [0, 100, 250, 500][below_usize(below(4))],
-                bank: [0, 80, 200, 400][below_usize(below(4))],
-                hang_up: [0, 100, 300, 600][below_usize(below(4))],
-            };
-            crashes_left = u32::try_from(below(5)).unwrap_or(0);
-            stalls_left = u32::try_from(below(6)).unwrap_or(0);
+            rates = Rates::drawn(&mut below);
+            terms = Terms::drawn(&mut below);
+            crashes_left = below(5);
+            stalls_left = below(terms.stalls_max() + 1);
         }
         let seed = schedule.seed;
         let inner = Inner {
@@ -145,6 +138,10 @@ impl World {
             orders: BTreeSet::new(),
             tokens: 0,
             scripted_failures: BTreeSet::new(),
+            happened: BTreeMap::new(),
+            admitted: BTreeMap::new(),
+            checkouts: BTreeMap::new(),
+            denied_until: BTreeMap::new(),
             notes: BTreeMap::new(),
             keys: BTreeMap::new(),
         };
@@ -153,6 +150,7 @@ impl World {
             schedule,
             start: Instant::now(),
             inner: Mutex::new(inner),
+            terms,
             slots,
             judge,
         })
@@ -248,6 +246,56 @@ impl World {
 
     pub(crate) fn disturbed_until(&self) -> Duration {
         self.inner().disturbed_until
+    }
+
+    /// Counts one of what the report sums up.
+    pub(crate) fn count(&self, what: &'static str) {
+        self.inner().count(what);
+    }
+
+    pub(crate) fn happened(&self) -> BTreeMap<&'static str, u64> {
+        self.inner().happened.clone()
+    }
+
+    /// A confirm request for this order is sent: from now on it may be claimed.
+    pub(crate) fn admit(&self, order_id: &OrderId) {
+        let inner = &mut *self.inner();
+        *inner.admitted.entry(order_id.clone()).or_default() += 1;
+    }
+
+    /// A confirm request was turned away before anything was begun. Returns whether none is left
+    /// that can have begun something.
+    pub(crate) fn turn_away(&self, order_id: &OrderId) -> bool {
+        let inner = &mut *self.inner();
+        let admitted = inner.admitted.entry(order_id.clone()).or_default();
+        *admitted = admitted.saturating_sub(1);
+        *admitted == 0
+    }
+
+    /// A checkout under this key was answered with this order; the order that it was first
+    /// answered with, if that is another one.
+    pub(crate) fn checked_out(&self, key: &str, order_id: &OrderId) -> Option<OrderId> {
+        let inner = &mut *self.inner();
+        let first = inner.checkouts.entry(key.to_owned());
+        let first = first.or_insert_with(|| order_id.clone());
+        (*first != *order_id).then(|| first.clone())
+    }
+
+    /// Whether some client was told of this order.
+    pub(crate) fn is_known_to_a_client(&self, order_id: &OrderId) -> bool {
+        let inner = self.inner();
+        inner.checkouts.values().any(|known| known == order_id)
+    }
+
+    /// For so long the bank shows no payment of this order.
+    pub(crate) fn deny(&self, order_id: &OrderId, lasts: Duration) {
+        let until = self.elapsed() + lasts;
+        self.inner().denied_until.insert(order_id.clone(), until);
+    }
+
+    pub(crate) fn is_denied(&self, order_id: &OrderId) -> bool {
+        let until = self.inner().denied_until.get(order_id).copied();
+        until.is_some_and(|until| self.elapsed() < until)
     }
 
     /// Records something about an order that the judge must know.
@@ -395,66 +443,6 @@ impl World {
     }
 }
 
-impl Inner {
-    fn draw_fault(&mut self, is_statement: bool) -> Fate {
-        let rates = self.rates;
-        let lot = self.random.next_u64() % 10_000;
-        let (crash, stall) = (
-            rates.crash_per_10k,
-            rates.crash_per_10k + rates.stall_per_10k,
-        );
-        let fail = stall + rates.fail_per_10k;
-        if lot < crash {
-            if self.crashes_left > 0 {
-                self.crashes_left -= 1;
-                return Fate::Crash;
-            }
-        } else if lot < stall {
-            if self.stalls_left > 0 {
-                self.stalls_left -= 1;
-                return Fate::Pause(1_000 + self.random.next_u64() % (STALL_MAX_MS - 1_000));
-            }
-        } else if lot < fail {
-            if is_statement {
-                return Fate::Fail;
-            }
-        } else if self.random.next_u64() % 1_000 < rates.pause {
-            return Fate::Pause(1 + self.random.next_u64() % 20);
-        }
-        Fate::On
-    }
-
-    /// The workers' polling is left out of the count: a process that dies there has done nothing.
-    fn scripted(
-        &mut self,
-        call: &'static str,
-        side: Side,
-        is_statement: bool,
-        mishap: Mishap,
-        crashes: &[u64],
-    ) -> Fate {
-        if matches!(call, "due" | "due_messages" | "-") {
-            return Fate::On;
-        }
-        self.points += 1;
-        if crashes.contains(&self.points) {
-            return Fate::Crash;
-        }
-        if mishap == Mishap::DatabaseError
-            && is_statement
-            && side == Side::After
-            && self.scripted_failures.insert(call)
-        {
-            return Fate::Fail;
-        }
-        Fate::On
-    }
-}
-
-fn below_usize(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(0)
-}
-
 /// A task is inside a port call for as long as this lives.
 pub(crate) struct Inside {
     world: Arc<World>,
@@ -466,37 +454,5 @@ impl Drop for Inside {
         if let Some(task) = self.task {
             self.world.inner().calls.remove(&task);
         }
-    }
-}
-
-impl Clock for World {
-    fn now(&self) -> Timestamp {
-        let elapsed = i64::try_from(self.elapsed().as_micros()).unwrap_or(i64::MAX);
-        from_micros(START_MICROS.saturating_add(elapsed))
-    }
-}
-
-impl Randomness for World {
-    fn next_u64(&self) -> u64 {
-        self.inner().random.next_u64()
-    }
-}
-
-impl IdGenerator for World {
-    #[expect(clippy::expect_used, reason = "the text follows the rule of order ids")]
-    fn order_id(&self) -> OrderId {
-        let inner = &mut *self.inner();
-        let number = inner.orders.len() + 1;
-        let id: OrderId = format!("order-{number:04}")
-            .parse()
-            .expect("a valid order id");
-        inner.orders.insert(id.clone());
-        id
-    }
-
-    fn token(&self) -> String {
-        let inner = &mut *self.inner();
-        inner.tokens += 1;
-        format!("{:032x}", inner.tokens)
     }
 }

@@ -18,6 +18,20 @@ pub struct BreakerSettings {
     pub silent_min: u32,
     /// How long it stays open before one call may try.
     pub pause: Duration,
+    /// A silence that lasts this long puts undecided payments into long pauses; its end is told.
+    pub long_silence: Duration,
+}
+
+impl BreakerSettings {
+    /// The default limits for a server whose leases are this long. Pauses double, so the longest is
+    /// about twice as long as the silence before it; a silence of a quarter of a lease is too short
+    /// for pauses that are longer than a lease.
+    pub fn for_lease(lease: Duration) -> Self {
+        Self {
+            long_silence: lease / 4,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for BreakerSettings {
@@ -27,9 +41,15 @@ impl Default for BreakerSettings {
             window: Duration::from_secs(10),
             silent_min: 20,
             pause: Duration::from_secs(2),
+            long_silence: Duration::from_secs(22),
         }
     }
 }
+
+/// How long Toss may take to answer the question whether it answers again.
+const PROBE_MAX: Duration = Duration::from_secs(3);
+/// An order that no shop has, to ask Toss about.
+const NO_ORDER: &str = "are-you-there";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -49,6 +69,19 @@ struct Breaker {
     window_began: Instant,
     answered: u32,
     silent: u32,
+    /// Since when no call was answered.
+    silent_since: Option<Instant>,
+    /// Whether any call was answered since the start; payments may be waiting from before it.
+    was_heard: bool,
+    /// Toss answers again after a long silence, and nobody has been told yet.
+    is_back: bool,
+}
+
+impl Breaker {
+    fn was_silent_for(&self, long: Duration, now: Instant) -> bool {
+        self.silent_since
+            .is_some_and(|since| now.duration_since(since) >= long)
+    }
 }
 
 /// A gateway that admits no confirm while Toss is silent or has all the calls it may have at once.
@@ -68,6 +101,9 @@ impl<G> GuardedGateway<G> {
             window_began: Instant::now(),
             answered: 0,
             silent: 0,
+            silent_since: None,
+            was_heard: false,
+            is_back: false,
         };
         let room = Semaphore::new(calls_max.min(Semaphore::MAX_PERMITS));
         Self {
@@ -76,6 +112,11 @@ impl<G> GuardedGateway<G> {
             settings,
             breaker: Mutex::new(breaker),
         }
+    }
+
+    /// Whether the breaker is closed: Toss answers, or nothing is known to the contrary.
+    pub fn is_closed(&self) -> bool {
+        self.breaker().state == State::Closed
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
@@ -90,6 +131,10 @@ impl<G> GuardedGateway<G> {
         }
         if answered {
             breaker.answered = breaker.answered.saturating_add(1);
+            if !breaker.was_heard || breaker.was_silent_for(self.settings.long_silence, now) {
+                breaker.is_back = true;
+            }
+            (breaker.was_heard, breaker.silent_since) = (true, None);
             if breaker.state != State::Closed {
                 tracing::warn!("Toss answers again: confirms are taken");
                 (breaker.state, breaker.silent) = (State::Closed, 0);
@@ -97,6 +142,7 @@ impl<G> GuardedGateway<G> {
             return;
         }
         breaker.silent = breaker.silent.saturating_add(1);
+        breaker.silent_since.get_or_insert(now);
         let many = breaker.silent >= self.settings.silent_min && breaker.silent >= breaker.answered;
         match breaker.state {
             State::Closed if many => {
@@ -154,6 +200,17 @@ impl<G: PaymentGateway> PaymentGateway for GuardedGateway<G> {
         self.room.available_permits() > 0 && self.closed_or_probe() && self.inner.admits()
     }
 
+    async fn is_back(&self) -> bool {
+        let long = self.settings.long_silence;
+        let is_silent = self.breaker().was_silent_for(long, Instant::now());
+        if is_silent && let Ok(nobody) = NO_ORDER.parse::<OrderId>() {
+            // Toss does not know the order, and saying so is an answer.
+            let question = self.look_up_order(&nobody);
+            drop(tokio::time::timeout(PROBE_MAX, question).await);
+        }
+        std::mem::take(&mut self.breaker().is_back)
+    }
+
     async fn confirm(&self, request: &ConfirmRequest) -> GatewayAnswer {
         let Ok(_permit) = self.room.try_acquire() else {
             return GatewayAnswer::NotSent {
@@ -197,6 +254,7 @@ mod tests {
         window: Duration::from_secs(10),
         silent_min: 3,
         pause: Duration::from_secs(2),
+        long_silence: Duration::from_secs(20),
     };
 
     fn guarded() -> GuardedGateway<ScriptedGateway> {
@@ -282,5 +340,42 @@ mod tests {
             GatewayAnswer::NotSent { .. }
         ));
         assert!(gateway.inner.calls().is_empty());
+    }
+
+    fn look_ups(gateway: &GuardedGateway<ScriptedGateway>) -> usize {
+        gateway.inner.calls().len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_a_long_silence_is_found_out_and_told_once() {
+        let gateway = guarded();
+        gateway.look_up_order(&order_id("order-000001")).await;
+        assert!(!gateway.is_back().await);
+        assert_eq!(look_ups(&gateway), 1, "a short silence is not asked about");
+
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert!(!gateway.is_back().await);
+        assert_eq!(look_ups(&gateway), 2, "a long one is");
+
+        gateway.inner.on_order_look(LookUp::Absent);
+        assert!(gateway.is_back().await, "any answer ends it");
+        assert!(!gateway.is_back().await, "told once");
+        assert_eq!(look_ups(&gateway), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_answer_after_the_start_is_told_and_a_short_silence_is_not() {
+        let gateway = guarded();
+        let order = order_id("order-000001");
+        assert!(!gateway.is_back().await, "nothing was heard yet");
+        gateway.inner.on_order_look(LookUp::Absent);
+        gateway.look_up_order(&order).await;
+        assert!(gateway.is_back().await);
+
+        gateway.look_up_order(&order).await;
+        tokio::time::advance(Duration::from_secs(19)).await;
+        gateway.inner.on_order_look(LookUp::Absent);
+        gateway.look_up_order(&order).await;
+        assert!(!gateway.is_back().await);
     }
 }

@@ -44,7 +44,7 @@ impl GatewayLedger for TossLedger {
         let mut pause = PAUSE;
         for _ in 1..TRIES_MAX {
             match self.client.transactions(&query).await {
-                Ok(answer) => return Ok(answer.value.iter().map(row).collect()),
+                Ok(answer) => return Ok(answer.value.iter().map(ledger_row).collect()),
                 Err(error) if may_pass(&error) => {
                     tracing::warn!(%error, "Toss's list of transactions is asked for again");
                 }
@@ -54,7 +54,7 @@ impl GatewayLedger for TossLedger {
             pause *= 2;
         }
         match self.client.transactions(&query).await {
-            Ok(answer) => Ok(answer.value.iter().map(row).collect()),
+            Ok(answer) => Ok(answer.value.iter().map(ledger_row).collect()),
             Err(error) => Err(unavailable(&error)),
         }
     }
@@ -83,9 +83,11 @@ fn korean(at: kernel::Timestamp) -> Result<NaiveDateTime, LedgerUnavailable> {
     Ok(at.with_timezone(&korea).naive_local())
 }
 
+/// What a transaction of Toss's list moved.
+///
 /// A row tells by its status which way the money went: cancels are negative only in some versions
 /// of Toss's API.
-fn row(from: &Transaction) -> LedgerRow {
+pub fn ledger_row(from: &Transaction) -> LedgerRow {
     let won = from.amount.and_then(signed_won);
     let in_won = from.currency.as_deref().is_none_or(|code| code == "KRW");
     let moved_won = match &from.status {
@@ -116,7 +118,7 @@ mod tests {
             "amount": amount, "currency": currency,
         }))
         .unwrap();
-        row(&transaction).moved_won
+        ledger_row(&transaction).moved_won
     }
 
     #[test]

@@ -9,6 +9,6 @@ pub mod toss;
 
 pub use buyers::Buyers;
 pub use guard::{BreakerSettings, GuardedGateway};
-pub use ledger::TossLedger;
+pub use ledger::{TossLedger, ledger_row};
 pub use products::Products;
 pub use toss::Toss;

@@ -26,6 +26,11 @@ impl Toss {
 
 #[async_trait]
 impl PaymentGateway for Toss {
+    /// Whoever counts silences stands in front of this.
+    async fn is_back(&self) -> bool {
+        false
+    }
+
     async fn confirm(&self, request: &ConfirmRequest) -> GatewayAnswer {
         let key = match IdempotencyKey::parse(request.key.as_str()) {
             Ok(key) => key,
@@ -251,6 +256,25 @@ mod tests {
             (403, "FORBIDDEN_REQUEST", RejectionKind::Inconsistent),
         ] {
             assert_eq!(confirm_kind(status, code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn only_a_payment_that_toss_does_not_know_is_absent() {
+        let answer = |status, code| {
+            let rejection = Rejection::new(Endpoint::GetPayment, status, code, "말");
+            seen(Err(Error::Rejected(rejection)))
+        };
+        assert_eq!(answer(404, "NOT_FOUND_PAYMENT"), LookUp::Absent);
+        for (status, code) in [
+            (400, "INVALID_REQUEST"),
+            (401, "UNAUTHORIZED_KEY"),
+            (403, "FORBIDDEN_REQUEST"),
+            (429, "TOO_MANY_REQUESTS"),
+            (500, "FAILED_INTERNAL_SYSTEM_PROCESSING"),
+        ] {
+            let unavailable = matches!(answer(status, code), LookUp::Unavailable { .. });
+            assert!(unavailable, "{status} {code}");
         }
     }
 

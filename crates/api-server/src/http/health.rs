@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::envelope::{Data, ErrorEnvelope};
-use super::{Api, ApiError};
+use super::{Api, ApiError, Draining};
 
 /// How the server is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,10 +38,17 @@ pub(super) async fn live() -> HttpResponse {
     get, path = "/health/ready", tag = "health", operation_id = "ready",
     responses(
         (status = 200, description = "Everything answers", body = Data<Health>),
-        (status = 503, description = "The part in `details.failing` does not", body = ErrorEnvelope),
+        (status = 503, description = "The part in `details.failing` does not: `database`, or \
+         `draining` while the server is about to stop", body = ErrorEnvelope),
     )
 )]
-pub(super) async fn ready(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn ready(
+    api: web::Data<Api>,
+    draining: web::Data<Draining>,
+) -> Result<HttpResponse, ApiError> {
+    if draining.has_begun() {
+        return Err(ApiError::unavailable("draining"));
+    }
     let database = api.database.clone();
     match api.on_main(async move { database.ping().await }).await? {
         Ok(()) => Ok(HttpResponse::Ok().json(UP)),

@@ -5,9 +5,11 @@ mod auth;
 mod body;
 mod checkout;
 mod confirm;
+pub mod drain;
 pub mod envelope;
 mod error;
 mod health;
+mod metrics;
 pub mod openapi;
 mod payment;
 mod products;
@@ -19,6 +21,7 @@ mod wire;
 use std::sync::Arc;
 
 use actix_web::web;
+use kernel::Clock;
 use payment_domain::PaymentReceiver;
 use product_domain::ProductReceiver;
 use storage::Database;
@@ -26,9 +29,11 @@ use tokio::runtime::Handle;
 use user_domain::UserReceiver;
 
 pub use auth::ApiKey;
+pub use drain::Draining;
 pub use error::{ApiError, Code};
 pub use rate_limit::RateLimiter;
 
+use crate::bridge::{GuardedGateway, Toss};
 use crate::confirm_desk::ConfirmDesk;
 
 /// The largest request body, in bytes: a hundred order lines take about 4 KiB.
@@ -44,8 +49,12 @@ pub struct Api {
     pub users: Arc<dyn UserReceiver>,
     /// Where confirms meet.
     pub desk: Arc<ConfirmDesk>,
+    /// Toss, as far as confirms are admitted.
+    pub toss: Arc<GuardedGateway<Toss>>,
     /// For the health check.
     pub database: Database,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
     /// The operators' key.
     pub api_key: ApiKey,
     /// The main runtime.
@@ -79,6 +88,7 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) + Clo
             .configure(products::routes)
             .configure(users::route)
             .configure(health::routes)
+            .configure(metrics::route)
             .configure(openapi::route);
     }
 }

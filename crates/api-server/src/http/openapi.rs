@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{checkout, confirm, health, payment, products, settle, users};
+use super::{checkout, confirm, health, metrics, payment, products, settle, users};
 
 /// The document.
 #[derive(OpenApi)]
@@ -27,6 +27,7 @@ use super::{checkout, confirm, health, payment, products, settle, users};
         users::put,
         health::live,
         health::ready,
+        metrics::metrics,
     ),
     modifiers(&OperatorKey)
 )]

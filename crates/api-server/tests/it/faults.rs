@@ -327,7 +327,54 @@ pub(crate) async fn a_truth_that_cannot_be_learned_is_quarantined(stage: &Stage)
     let booked = stage.booked(&order.id);
     assert_eq!((booked.approvals, booked.net), (1, order.amount));
     assert_eq!(shop.stock(1).await, 58);
+    assert_eq!(quarantined(&shop).await, "payment_quarantined 1");
     resolve_by_toss_s_word(stage, &shop, &order).await;
+    assert_eq!(quarantined(&shop).await, "payment_quarantined 0");
+}
+
+/// The line of the metrics on which an alarm is raised.
+async fn quarantined(shop: &Shop) -> String {
+    let metrics = shop.get("/metrics").await;
+    assert_eq!(metrics.status, 200);
+    let content_type = metrics.header("content-type").unwrap_or_default();
+    assert!(content_type.starts_with("application/openmetrics-text"));
+    let mut lines = metrics.text.lines();
+    let line = lines.find(|line| line.starts_with("payment_quarantined "));
+    line.unwrap_or_default().to_owned()
+}
+
+pub(crate) async fn a_repeated_confirm_settles_what_nobody_works_on(stage: &Stage) {
+    let shop = stage.open(&["--recovery-interval=1h"]).await;
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&order);
+    stage.fail_once(Endpoint::Confirm, &order.id, Effect::ApproveThenReset);
+    shop.confirm(&order, &key).await.refused(503, "E03009");
+    // The pause before the next look is over, and no worker comes.
+    crate::until("the confirm settles it", async || {
+        shop.confirm(&order, &key).await.status == 200
+    })
+    .await;
+    assert_eq!(shop.status(&order).await, "DONE");
+    let confirms = stage.calls(&order.id);
+    let confirms = confirms
+        .iter()
+        .filter(|call| call.endpoint == Endpoint::Confirm);
+    assert_eq!(confirms.count(), 1);
+    assert_eq!(stage.booked(&order.id).approvals, 1);
+}
+
+pub(crate) async fn long_pauses_end_when_toss_is_back(stage: &Stage) {
+    // Pauses of minutes, and a worker that sees them through.
+    let shop = stage.open(&["--recovery-backoff=1h"]).await;
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&order);
+    stage.close_bank().await;
+    shop.confirm(&order, &key).await.refused(503, "E03009");
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(shop.status(&order).await, "UNKNOWN");
+    stage.reopen_bank().await;
+    shop.eventually(&order, "DONE").await;
+    assert_eq!(stage.booked(&order.id).approvals, 1);
 }
 
 /// An operator settles a quarantined order, but not against what Toss says.

@@ -6,9 +6,12 @@
     reason = "a test whose surroundings fail cannot go on"
 )]
 
+mod backlog;
 mod browser;
 mod buying;
 mod crowd;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod faults;
 mod interruptions;
 mod malformed;
@@ -99,6 +102,11 @@ scenarios! {
         an_unknown_payment_outlives_the_server,
         a_made_up_key_in_an_outage_does_not_lose_the_order,
         a_truth_that_cannot_be_learned_is_quarantined,
+        a_repeated_confirm_settles_what_nobody_works_on,
+        long_pauses_end_when_toss_is_back,
+    }
+    backlog {
+        two_servers_share_a_backlog_and_ask_toss_once_per_payment,
     }
     interruptions {
         a_client_that_hangs_up_cancels_nothing,

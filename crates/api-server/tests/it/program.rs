@@ -13,7 +13,7 @@ use crate::shop::Shop;
 use crate::stage::{API_KEY, QUICK, Stage};
 
 /// Every setting: flag, variable, default as `--help` shows it.
-const SETTINGS: [(&str, &str, &str); 18] = [
+const SETTINGS: [(&str, &str, &str); 20] = [
     ("--listen", "LISTEN", "127.0.0.1:8080"),
     ("--database-url", "DATABASE_URL", "sqlite:data/payments.db"),
     ("--toss-secret-key", "TOSS_SECRET_KEY", ""),
@@ -25,9 +25,11 @@ const SETTINGS: [(&str, &str, &str); 18] = [
     ("--recovery-interval", "RECOVERY_INTERVAL", "1s"),
     ("--recovery-backoff", "RECOVERY_BACKOFF", "2s"),
     ("--recovery-limit", "RECOVERY_LIMIT", "20"),
+    ("--recovery-concurrency", "RECOVERY_CONCURRENCY", "32"),
     ("--payment-expiry", "PAYMENT_EXPIRY", "30m"),
     ("--database-pool-size", "DATABASE_POOL_SIZE", "10"),
     ("--api-key", "API_KEY", ""),
+    ("--drain-delay", "DRAIN_DELAY", "3s"),
     ("--shutdown-grace", "SHUTDOWN_GRACE", "70s"),
     ("--max-in-flight", "MAX_IN_FLIGHT", "5000"),
     ("--rate-limit", "RATE_LIMIT", "off"),
@@ -198,12 +200,31 @@ impl Serving {
         }
     }
 
-    /// Ends it with SIGTERM, which must succeed; returns the rest of its output, and its log.
-    pub(crate) fn end(mut self) -> (String, String) {
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Waits for its own end.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn died(mut self) -> std::process::ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    fn signal(&self, name: &str) {
         let asked = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", self.child.id())])
+            .args(["-c", &format!("kill -{name} {}", self.child.id())])
             .status();
         assert!(asked.unwrap().success());
+    }
+
+    /// Ends it with SIGINT, which must succeed; returns the rest of its output, and its log.
+    pub(crate) fn end(self) -> (String, String) {
+        self.signal("INT");
+        self.wait()
+    }
+
+    fn wait(mut self) -> (String, String) {
         let status = self.child.wait().unwrap();
         let log = self.log.join().unwrap();
         assert_eq!(status.code(), Some(0), "{log}");
@@ -242,6 +263,33 @@ async fn without_settings_the_program_serves_a_shop_with_a_sandbox() {
     let printed = printed.unwrap_or_else(|| panic!("{told}")).trim();
     assert!(printed.len() >= 32, "{told}");
     assert!(!log.contains(printed), "the key is in the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_sigterm_it_drains_and_then_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let variables = [("LISTEN", "127.0.0.1:0"), ("DRAIN_DELAY", "2s")];
+    let serving = Serving::start(program(folder.path(), &variables, &[]));
+    let elsewhere = Sandbox::new(SandboxConfig::default());
+    let shop = Shop::at(serving.base_url.clone(), String::new(), elsewhere, None);
+    let ready = shop.get("/health/ready").await;
+    assert_eq!((ready.status, ready.header("connection")), (200, None));
+
+    let began = std::time::Instant::now();
+    serving.signal("TERM");
+    crate::until("it says that it is about to stop", async || {
+        shop.get("/health/ready").await.status == 503
+    })
+    .await;
+    let refused = shop.get("/health/ready").await;
+    assert_eq!(refused.header("connection"), Some("close"));
+    let why = refused.envelope();
+    assert_eq!(why["details"]["failing"], "draining");
+    assert_eq!(shop.get("/health/live").await.status, 200);
+    // What comes meanwhile is served.
+    shop.check_out(1, &[(1, 1)]).await;
+    serving.wait();
+    assert!(began.elapsed() >= std::time::Duration::from_secs(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

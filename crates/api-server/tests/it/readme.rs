@@ -63,9 +63,12 @@ fn the_settings_are_those_of_the_help() {
             .filter(|line| line.starts_with("| `--"))
             .collect();
         let command = Cli::command();
-        let settings = command
+        // A hidden one is for tests only.
+        let shown = command
             .get_arguments()
-            .filter_map(|setting| Some((setting.get_long()?, setting.get_env()?, setting)));
+            .filter(|setting| !setting.is_hide_set());
+        let settings =
+            shown.filter_map(|setting| Some((setting.get_long()?, setting.get_env()?, setting)));
         let mut settings_count = 0;
         for (flag, variable, setting) in settings {
             settings_count += 1;

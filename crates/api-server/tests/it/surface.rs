@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::stage::Stage;
 
 /// Every route that is served, with its methods.
-const ROUTES: [(&str, &[&str]); 11] = [
+const ROUTES: [(&str, &[&str]); 12] = [
     ("/api/v1/payments/checkout", &["post"]),
     ("/api/v1/payments/confirm", &["post"]),
     ("/api/v1/payments/{orderId}", &["get"]),
@@ -18,6 +18,7 @@ const ROUTES: [(&str, &[&str]); 11] = [
     ("/api/v1/users/{userId}", &["put"]),
     ("/health/live", &["get"]),
     ("/health/ready", &["get"]),
+    ("/metrics", &["get"]),
 ];
 
 pub(crate) async fn health_is_up(stage: &Stage) {

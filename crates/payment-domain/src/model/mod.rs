@@ -17,6 +17,7 @@ pub use change::{
     Change, HistoryEntry, OutboxKey, OutboxMessage, StockInstruction, Transaction, TransactionKind,
 };
 pub use gateway::{GatewayPayment, GatewayStatus};
+pub(crate) use payment::check_lines;
 pub use payment::{
     Buyer, CheckoutRefusal, Failure, FailureKind, GatewaySecret, LINES_MAX, Payment, PaymentLine,
     QuotedLine, VirtualAccount,

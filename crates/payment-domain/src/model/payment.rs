@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -174,6 +175,22 @@ pub enum CheckoutRefusal {
     TotalTooLarge,
 }
 
+/// Whether an order can have these lines: 1 to [`LINES_MAX`] of them, each of another product.
+pub(crate) fn check_lines(
+    products: impl ExactSizeIterator<Item = ProductId>,
+) -> Result<(), CheckoutRefusal> {
+    if !(1..=LINES_MAX).contains(&products.len()) {
+        return Err(CheckoutRefusal::LineCount);
+    }
+    let mut seen = BTreeSet::new();
+    for id in products {
+        if !seen.insert(id) {
+            return Err(CheckoutRefusal::DuplicateProduct(id));
+        }
+    }
+    Ok(())
+}
+
 impl Payment {
     /// A new order out of quoted lines.
     pub fn check_out(
@@ -183,10 +200,7 @@ impl Payment {
         now: Timestamp,
         expiry: Duration,
     ) -> Result<Self, CheckoutRefusal> {
-        if !(1..=LINES_MAX).contains(&quoted.len()) {
-            return Err(CheckoutRefusal::LineCount);
-        }
-        let mut seen = std::collections::BTreeSet::new();
+        check_lines(quoted.iter().map(|line| line.product_id))?;
         let order_name = order_name(&quoted);
         let mut lines = Vec::with_capacity(quoted.len());
         for QuotedLine {
@@ -196,9 +210,6 @@ impl Payment {
             quantity,
         } in quoted
         {
-            if !seen.insert(product_id) {
-                return Err(CheckoutRefusal::DuplicateProduct(product_id));
-            }
             let amount = unit_price
                 .checked_mul(quantity)
                 .ok_or(CheckoutRefusal::TotalTooLarge)?;

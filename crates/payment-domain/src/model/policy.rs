@@ -10,7 +10,8 @@ pub struct Policy {
     pub lease: Duration,
     /// The pause before the first look at an undecided payment; doubles with every look.
     pub recovery_backoff: Duration,
-    /// The longest pause between two looks.
+    /// The longest pause between two looks. Pauses that are longer than a lease end when Toss
+    /// answers again after a silence.
     pub recovery_backoff_max: Duration,
     /// Looks without a certain answer before a payment is quarantined, at least 1.
     pub recovery_limit: u32,

@@ -110,6 +110,11 @@ pub trait PaymentGateway: Send + Sync {
         true
     }
 
+    /// Whether Toss answers again after a long silence, told once after each. An implementation
+    /// that knows of a silence MAY ask Toss something harmless to find out, for a few seconds at
+    /// most.
+    async fn is_back(&self) -> bool;
+
     /// Approves a payment. MUST send the given key as `Idempotency-Key`.
     async fn confirm(&self, request: &ConfirmRequest) -> GatewayAnswer;
 

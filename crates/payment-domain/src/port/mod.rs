@@ -12,7 +12,7 @@ pub use gateway::{
     CancelRequest, ConfirmRequest, GatewayAnswer, GatewayRejection, LookUp, PaymentGateway,
     RejectionKind,
 };
-pub use payments::{Applied, CheckoutKey, Inserted, PaymentRepository};
+pub use payments::{Applied, CheckoutKey, DuePayment, Inserted, PaymentRepository, Vitals};
 pub use products::{HoldReply, HoldRequest, PricedProduct, ProductPort};
 pub use reconcile::{
     Found, GatewayLedger, LedgerRow, LedgerUnavailable, Place, ReconcileRepository, Run, Scope,

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use kernel::{IdempotencyKey, OrderId, StoreError, Timestamp, UserId};
 
@@ -29,6 +31,15 @@ pub enum Inserted {
     },
 }
 
+/// A payment with due work, and its place among all of them: the longest due first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DuePayment {
+    /// Since when it is due.
+    pub due_at: Timestamp,
+    /// Which order.
+    pub order_id: OrderId,
+}
+
 /// Whether a conditional change happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
@@ -36,6 +47,21 @@ pub enum Applied {
     Yes,
     /// The stored status or fence was not the expected one any more; nothing changed.
     Stale,
+}
+
+/// What an operator watches of all payments together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// Payments that wait for an operator.
+    pub quarantined: u64,
+    /// Payments whose `due_at` has come.
+    pub due: u64,
+    /// The earliest `due_at` that has come.
+    pub oldest_due: Option<Timestamp>,
+    /// Outbox messages whose `due_at` has come.
+    pub messages_due: u64,
+    /// The earliest of these.
+    pub oldest_message: Option<Timestamp>,
 }
 
 /// Where payments are kept.
@@ -72,8 +98,27 @@ pub trait PaymentRepository: Send + Sync {
     /// [`StoreError::Corrupt`], without any effect. The outbox message is due at the change's time.
     async fn apply(&self, change: &Change) -> Result<Applied, StoreError>;
 
-    /// Payments whose `due_at` is not after `now`, earliest first, at most `limit`.
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError>;
+    /// Payments whose `due_at` is not after `now`, in the order of [`DuePayment`], at most `limit`:
+    /// the first ones, or those behind `after`.
+    async fn due(
+        &self,
+        now: Timestamp,
+        after: Option<DuePayment>,
+        limit: u32,
+    ) -> Result<Vec<DuePayment>, StoreError>;
+
+    /// Makes UNKNOWN payments due at `now`, at most `limit`, whose `due_at` is still to come and lies
+    /// further than `longer_than` after their last change, and returns how many. MUST leave every
+    /// other payment alone, and the status and fence of these.
+    async fn hasten(
+        &self,
+        longer_than: Duration,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError>;
+
+    /// The counts at `now`, at a cost that does not grow with the number of payments that rest.
+    async fn vitals(&self, now: Timestamp) -> Result<Vitals, StoreError>;
 
     /// All attempts, by number.
     async fn attempts(&self, order_id: &OrderId) -> Result<Vec<Attempt>, StoreError>;

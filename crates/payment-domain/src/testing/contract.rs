@@ -1,6 +1,7 @@
 //! The contract of [`PaymentRepository`]: every adapter passes [`all`] on an empty store.
 
 pub mod reconcile;
+mod time;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +34,10 @@ pub async fn all(repository: Repository) {
     a_change_that_cannot_be_stored_whole_has_no_effect(&repository).await;
     a_refused_insert_leaves_its_checkout_key_free(&repository).await;
     one_of_many_claims_wins(&repository).await;
-    due_payments_come_earliest_first(&repository).await;
+    time::due_payments_come_earliest_first(&repository).await;
     messages_live_until_they_are_delivered(&repository).await;
+    time::undecided_payments_that_pause_for_long_are_hastened(&repository).await;
+    time::what_is_watched_is_counted(&repository).await;
 }
 
 fn named(id: &str) -> Payment {
@@ -468,31 +471,6 @@ async fn one_of_many_claims_wins(repository: &Repository) {
             .len(),
         2
     );
-}
-
-async fn due_payments_come_earliest_first(repository: &Repository) {
-    let mut expected = Vec::new();
-    for (id, seconds) in [
-        ("contract-due-b", 20),
-        ("contract-due-a", 10),
-        ("contract-due-c", 30),
-    ] {
-        let mut change = claim(&store(repository, id).await);
-        // Long before every other payment of this suite.
-        change.after.due_at = Some(noon() - 1_000 * SECOND + seconds * SECOND);
-        assert_eq!(
-            repository.apply(&change).await.expect("apply"),
-            Applied::Yes
-        );
-        expected.push((seconds, change.after.order_id));
-    }
-    expected.sort();
-    let ids: Vec<_> = expected.into_iter().map(|(_, id)| id).collect();
-    let until = |seconds: u32| noon() - 1_000 * SECOND + seconds * SECOND;
-    assert_eq!(repository.due(until(30), 10).await.expect("due"), ids);
-    assert_eq!(repository.due(until(30), 2).await.expect("due"), ids[..2]);
-    assert_eq!(repository.due(until(19), 10).await.expect("due"), ids[..1]);
-    assert!(repository.due(until(9), 10).await.expect("due").is_empty());
 }
 
 async fn messages_live_until_they_are_delivered(repository: &Repository) {

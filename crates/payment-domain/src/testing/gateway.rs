@@ -14,6 +14,7 @@ struct Script {
     order_looks: VecDeque<LookUp>,
     calls: Vec<String>,
     closed: bool,
+    is_back: bool,
 }
 
 /// A gateway that answers what it was told to, in order, and notes every call. Without an answer
@@ -58,6 +59,11 @@ impl ScriptedGateway {
         self.script().closed = closed;
     }
 
+    /// Tells, once, that Toss answers again.
+    pub fn set_back(&self) {
+        self.script().is_back = true;
+    }
+
     /// Every call so far: `confirm KEY`, `cancel KEY`, `look PAYMENT`, `look-order ORDER`.
     pub fn calls(&self) -> Vec<String> {
         self.script().calls.clone()
@@ -70,6 +76,10 @@ const SILENCE: &str = "no answer was scripted";
 impl PaymentGateway for ScriptedGateway {
     fn admits(&self) -> bool {
         !self.script().closed
+    }
+
+    async fn is_back(&self) -> bool {
+        std::mem::take(&mut self.script().is_back)
     }
 
     async fn confirm(&self, request: &ConfirmRequest) -> GatewayAnswer {

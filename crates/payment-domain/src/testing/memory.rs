@@ -2,14 +2,18 @@ mod reconcile;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use kernel::{IdempotencyKey, OrderId, StoreError, Timestamp, UserId};
 
 use crate::model::{
-    Attempt, AttemptChange, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction,
+    Attempt, AttemptChange, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, PaymentStatus,
+    Transaction,
 };
-use crate::port::{Applied, CheckoutKey, Found, Inserted, PaymentRepository, Run};
+use crate::port::{
+    Applied, CheckoutKey, DuePayment, Found, Inserted, PaymentRepository, Run, Vitals,
+};
 
 #[derive(Default)]
 struct Tables {
@@ -165,20 +169,77 @@ impl PaymentRepository for InMemoryPayments {
         Ok(Applied::Yes)
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+    async fn due(
+        &self,
+        now: Timestamp,
+        after: Option<DuePayment>,
+        limit: u32,
+    ) -> Result<Vec<DuePayment>, StoreError> {
         let tables = self.tables();
         let mut due: Vec<_> = tables
             .payments
             .values()
             .filter(|payment| payment.is_due(now))
-            .map(|payment| (payment.due_at, payment.order_id.clone()))
+            .filter_map(|payment| {
+                Some(DuePayment {
+                    due_at: payment.due_at?,
+                    order_id: payment.order_id.clone(),
+                })
+            })
+            .filter(|due| after.as_ref().is_none_or(|after| due > after))
             .collect();
         due.sort();
-        Ok(due
-            .into_iter()
-            .take(limit as usize)
-            .map(|(_, id)| id)
-            .collect())
+        due.truncate(limit as usize);
+        Ok(due)
+    }
+
+    async fn hasten(
+        &self,
+        longer_than: Duration,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        let mut tables = self.tables();
+        let waiting = tables.payments.values_mut().filter(|payment| {
+            payment.status == PaymentStatus::Unknown
+                && payment
+                    .due_at
+                    .is_some_and(|due| due > now && due > payment.updated_at + longer_than)
+        });
+        let mut hastened = 0;
+        for payment in waiting.take(limit as usize) {
+            payment.due_at = Some(now);
+            hastened += 1;
+        }
+        Ok(hastened)
+    }
+
+    async fn vitals(&self, now: Timestamp) -> Result<Vitals, StoreError> {
+        let tables = self.tables();
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let due = || {
+            tables
+                .payments
+                .values()
+                .filter(move |payment| payment.is_due(now))
+        };
+        let messages = || {
+            tables
+                .outbox
+                .values()
+                .filter(move |message| message.due_at <= now)
+        };
+        let quarantined = tables
+            .payments
+            .values()
+            .filter(|payment| payment.status == PaymentStatus::Quarantined);
+        Ok(Vitals {
+            quarantined: count(quarantined.count()),
+            due: count(due().count()),
+            oldest_due: due().filter_map(|payment| payment.due_at).min(),
+            messages_due: count(messages().count()),
+            oldest_message: messages().map(|message| message.due_at).min(),
+        })
     }
 
     async fn attempts(&self, order_id: &OrderId) -> Result<Vec<Attempt>, StoreError> {

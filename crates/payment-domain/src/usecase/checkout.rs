@@ -3,7 +3,7 @@
 use kernel::{OrderId, ProductId, Quantity};
 
 use super::PaymentService;
-use crate::model::{Payment, QuotedLine};
+use crate::model::{Payment, QuotedLine, check_lines};
 use crate::port::{CheckoutKey, Inserted};
 use crate::receiver::{CheckoutCommand, CheckoutError, CheckoutOutcome};
 
@@ -12,6 +12,9 @@ impl PaymentService {
         &self,
         command: CheckoutCommand,
     ) -> Result<CheckoutOutcome, CheckoutError> {
+        // Before anything is looked up: a flood of lines costs no query, and an order that makes no
+        // sense is malformed whoever and whatever it names.
+        check_lines(command.lines.iter().map(|(id, _)| *id))?;
         if let Some(key) = &command.key
             && let Some((order_id, fingerprint)) = self
                 .ports

@@ -130,6 +130,9 @@ fn examine(
         PaymentStatus::Failed if same_key => Err(first_failure(&payment)),
         PaymentStatus::Failed => Err(ConfirmError::NotPayable(payment.status)),
         _ if !same_key => Err(ConfirmError::WrongPaymentKey),
+        PaymentStatus::InProgress | PaymentStatus::Unknown if payment.is_due(now) => {
+            Ok(Examined::Overdue(Box::new(payment)))
+        }
         PaymentStatus::InProgress => Ok(Examined::Running),
         PaymentStatus::Unknown => Err(ConfirmError::Undecided),
         PaymentStatus::Done | PaymentStatus::WaitingForDeposit => {

@@ -4,6 +4,7 @@ mod checkout;
 mod confirm;
 mod deliver;
 mod disagree;
+mod hasten;
 mod orphan;
 mod reconcile;
 mod recover;
@@ -11,6 +12,7 @@ mod resolve;
 mod settle;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use reconcile::{ReconcileError, ReconcileObserver, ReconcilePorts, ReconcileWish, Reconciler};
 
@@ -18,7 +20,7 @@ use async_trait::async_trait;
 use kernel::{Clock, IdGenerator, OrderId, PaymentKey, Randomness, StoreError};
 
 use crate::model::{Payment, Policy};
-use crate::port::{BuyerPort, PaymentGateway, PaymentRepository, ProductPort};
+use crate::port::{BuyerPort, DuePayment, PaymentGateway, PaymentRepository, ProductPort, Vitals};
 use crate::receiver::{
     CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
     Examined, PaymentReceiver, PaymentView, ReadError, ResolveCommand, ResolveError,
@@ -47,12 +49,18 @@ pub struct Ports {
 pub struct PaymentService {
     ports: Ports,
     policy: Policy,
+    /// Toss answers again, and the undecided payments have not been told.
+    toss_is_back: AtomicBool,
 }
 
 impl PaymentService {
     /// A service over these ports, with these time limits.
     pub fn new(ports: Ports, policy: Policy) -> Self {
-        Self { ports, policy }
+        Self {
+            ports,
+            policy,
+            toss_is_back: AtomicBool::new(false),
+        }
     }
 }
 
@@ -84,12 +92,21 @@ impl PaymentReceiver for PaymentService {
         })
     }
 
-    async fn due(&self, limit: u32) -> Result<Vec<OrderId>, StoreError> {
-        self.ports.payments.due(self.ports.clock.now(), limit).await
+    async fn due(
+        &self,
+        after: Option<DuePayment>,
+        limit: u32,
+    ) -> Result<Vec<DuePayment>, StoreError> {
+        let now = self.ports.clock.now();
+        self.ports.payments.due(now, after, limit).await
     }
 
     async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError> {
         self.recover_payment(order_id).await
+    }
+
+    async fn hasten(&self) -> Result<usize, StoreError> {
+        self.hasten_undecided().await
     }
 
     async fn recover_now(&self, order_id: &OrderId) -> Result<(), ReadError> {
@@ -98,6 +115,10 @@ impl PaymentReceiver for PaymentService {
 
     async fn resolve(&self, command: ResolveCommand) -> Result<(), ResolveError> {
         self.resolve_quarantined(command).await
+    }
+
+    async fn vitals(&self) -> Result<Vitals, StoreError> {
+        self.ports.payments.vitals(self.ports.clock.now()).await
     }
 
     async fn deliver(&self, order_id: &OrderId) -> Result<(), StoreError> {

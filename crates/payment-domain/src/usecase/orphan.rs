@@ -8,7 +8,7 @@ use super::PaymentService;
 use super::settle::{Finished, finished};
 use crate::model::{
     Attempt, AttemptChange, AttemptKey, AttemptOutcome, AttemptPurpose, GatewayPayment,
-    GatewayStatus, Payment, PaymentFact, Policy, Transaction, TransactionKind,
+    GatewayStatus, Payment, PaymentFact, Policy, StockInstruction, Transaction, TransactionKind,
 };
 use crate::port::{Applied, CancelRequest, GatewayAnswer, LookUp};
 use crate::receiver::ConfirmError;
@@ -188,7 +188,8 @@ impl PaymentService {
     }
 
     /// Toss holds nothing (any more): the balance goes to zero, and nothing is due but a look that
-    /// is still to come.
+    /// is still to come. The stock is released once more: whatever became of the first instruction,
+    /// an order that has ended holds nothing after its last look.
     async fn close_books(
         &self,
         payment: &Payment,
@@ -198,6 +199,7 @@ impl PaymentService {
         if payment.balance == Money::ZERO {
             let mut change = self.change(payment, PaymentFact::OrphanSought)?;
             change.after.due_at = next_look;
+            change.stock = Some(StockInstruction::Release);
             return self.store(change, attempt).await.map(drop);
         }
         let mut change = self.change(payment, PaymentFact::OrphanReturned)?;
@@ -210,6 +212,7 @@ impl PaymentService {
         });
         change.after.balance = Money::ZERO;
         change.after.due_at = next_look;
+        change.stock = Some(StockInstruction::Release);
         self.store(change, attempt).await.map(drop)
     }
 

@@ -271,7 +271,10 @@ impl PaymentService {
             message: format!("product {product_id} is short of stock"),
         });
         change.stock = Some(StockInstruction::Release);
-        if number > 1 {
+        // Only the first claim, under its own lease, can be sure that nobody else asks. A claim that
+        // recovery took over may have stopped right before its hold: stock that comes back meanwhile
+        // lets it go on, and Toss approve.
+        if number > 1 || payment.status != PaymentStatus::InProgress {
             change.after.due_at = orphan_look(payment, self.ports.clock.now(), &self.policy);
         }
         let result = finished(AttemptOutcome::NotSent, None, Some("stock short"), None);

@@ -210,6 +210,10 @@ impl Vault {
 
 #[async_trait]
 impl PaymentGateway for Bank {
+    async fn is_back(&self) -> bool {
+        false
+    }
+
     async fn confirm(&self, request: &ConfirmRequest) -> GatewayAnswer {
         let mut vault = self.vault();
         let mishap = vault.mishaps.pop_front().unwrap_or(Mishap::None);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kernel::UserId;
+use kernel::{Clock as _, UserId};
 use payment_domain::model::{Failure, FailureKind, Payment, PaymentStatus, Policy};
 use payment_domain::port::{
     MockBuyerPort, MockPaymentGateway, MockPaymentRepository, MockProductPort,
@@ -97,11 +97,25 @@ async fn another_amount_is_refused_in_every_status() {
     }
 }
 
+#[tokio::test]
+async fn a_stranger_s_guess_of_the_amount_is_told_nothing() {
+    for amount in [210_000, 209_999] {
+        let command = ConfirmCommand {
+            user_id: UserId::new(2).unwrap(),
+            amount: won(amount),
+            ..claim(KEY)
+        };
+        let refused = examine(Some(stored(PaymentStatus::Ready)), &command).await;
+        assert!(matches!(refused, Err(ConfirmError::WrongUser)), "{amount}");
+    }
+}
+
 /// One word for what an examination found.
 fn word(found: Result<Examined, ConfirmError>) -> String {
     match found {
         Ok(Examined::Payable(_)) => "payable".into(),
         Ok(Examined::Running) => "running".into(),
+        Ok(Examined::Overdue(_)) => "overdue".into(),
         Ok(Examined::Answered(outcome)) => format!("answered {}", outcome.payment.status),
         Err(ConfirmError::WrongPaymentKey) => "wrong key".into(),
         Err(ConfirmError::NotPayable(status)) => format!("not payable {status}"),
@@ -158,4 +172,20 @@ async fn an_order_is_expired_by_the_clock_before_any_worker_says_so() {
     clock.advance(SECOND);
     let found = examine_at(ready, &claim(KEY), clock).await;
     assert_eq!(word(found), "not payable EXPIRED");
+}
+
+#[tokio::test]
+async fn a_confirm_that_nobody_works_on_any_more_is_overdue_and_only_for_its_own_key() {
+    for status in [PaymentStatus::InProgress, PaymentStatus::Unknown] {
+        let clock = Arc::new(ManualClock::default());
+        let mut payment = stored(status);
+        payment.due_at = Some(clock.now() + SECOND);
+        let found = examine_at(Some(payment.clone()), &claim(KEY), clock.clone()).await;
+        assert_ne!(word(found), "overdue", "{status}");
+        clock.advance(SECOND);
+        let found = examine_at(Some(payment.clone()), &claim(KEY), clock.clone()).await;
+        assert_eq!(word(found), "overdue", "{status}");
+        let found = examine_at(Some(payment), &claim("tgen_other"), clock).await;
+        assert_eq!(word(found), "wrong key", "{status}");
+    }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use kernel::{
     Fence, IdempotencyKey, OrderId, PaymentKey, ProductId, StoreError, Timestamp, UserId,
@@ -14,8 +16,9 @@ use payment_domain::model::{
     Attempt, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction,
 };
 use payment_domain::port::{
-    Applied, CancelRequest, CheckoutKey, ConfirmRequest, GatewayAnswer, HoldReply, HoldRequest,
-    Inserted, LookUp, PaymentGateway, PaymentRepository, PricedProduct, ProductPort,
+    Applied, CancelRequest, CheckoutKey, ConfirmRequest, DuePayment, GatewayAnswer, HoldReply,
+    HoldRequest, Inserted, LookUp, PaymentGateway, PaymentRepository, PricedProduct, ProductPort,
+    Vitals,
 };
 
 use crate::shop::lost;
@@ -175,8 +178,30 @@ impl PaymentRepository for Fused<dyn PaymentRepository> {
         self.fuse.store(|| self.port.apply(change)).await
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
-        self.fuse.store(|| self.port.due(now, limit)).await
+    async fn due(
+        &self,
+        now: Timestamp,
+        after: Option<DuePayment>,
+        limit: u32,
+    ) -> Result<Vec<DuePayment>, StoreError> {
+        self.fuse
+            .store(|| self.port.due(now, after.clone(), limit))
+            .await
+    }
+
+    async fn hasten(
+        &self,
+        longer_than: Duration,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        self.fuse
+            .store(|| self.port.hasten(longer_than, now, limit))
+            .await
+    }
+
+    async fn vitals(&self, now: Timestamp) -> Result<Vitals, StoreError> {
+        self.fuse.store(|| self.port.vitals(now)).await
     }
 
     async fn attempts(&self, order_id: &OrderId) -> Result<Vec<Attempt>, StoreError> {
@@ -241,6 +266,10 @@ fn unavailable() -> LookUp {
 
 #[async_trait]
 impl PaymentGateway for Fused<dyn PaymentGateway> {
+    async fn is_back(&self) -> bool {
+        self.port.is_back().await
+    }
+
     async fn confirm(&self, request: &ConfirmRequest) -> GatewayAnswer {
         self.fuse.call(|| self.port.confirm(request), lost).await
     }

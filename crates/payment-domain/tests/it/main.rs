@@ -10,6 +10,7 @@ mod crash;
 mod disagreement;
 mod examine;
 mod faults;
+mod hasten;
 mod orphan;
 mod outbox;
 mod race;

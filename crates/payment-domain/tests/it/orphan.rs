@@ -1,12 +1,13 @@
 //! Money that shows at Toss after the order has ended.
 
-use payment_domain::PaymentReceiver;
 use payment_domain::model::{
     AttemptOutcome, GatewayPayment, GatewayStatus, PaymentFact, PaymentStatus, Policy,
 };
-use payment_domain::port::{LookUp, RejectionKind};
+use payment_domain::port::{LookUp, PaymentRepository as _, RejectionKind};
+use payment_domain::testing::{order_id, payment_key};
+use payment_domain::{CheckoutCommand, PaymentReceiver};
 
-use crate::shop::{KEY, SECOND, Shop, done, found, lost, rejected, won};
+use crate::shop::{KEY, SECOND, Shop, done, found, line, lost, order, rejected, won};
 
 /// Toss declined, the order is FAILED, and its last look is to come.
 async fn declined() -> Shop {
@@ -43,6 +44,31 @@ async fn the_last_look_comes_once_and_finds_nothing() {
 }
 
 #[tokio::test]
+async fn the_last_look_frees_stock_whose_release_was_lost() {
+    let shop = Shop::with_unheard_confirm().await;
+    shop.shelf.set_broken(true);
+    let aborted = shop.shown(GatewayStatus::Aborted).await;
+    shop.gateway.on_look(found(aborted.clone()));
+    shop.look().await;
+    assert_eq!(shop.status().await, PaymentStatus::Failed);
+    // As if a database had been brought back from a backup: nobody will deliver it.
+    let order_id = shop.payment().await.order_id;
+    for message in shop.payments.messages_of(&order_id).await.unwrap() {
+        shop.payments.message_delivered(&message.key).await.unwrap();
+    }
+    shop.shelf.set_broken(false);
+    assert_eq!(shop.shelf.held(), [3, 2]);
+
+    shop.gateway.on_look(found(aborted));
+    shop.look().await;
+    assert_eq!(shop.shelf.held(), [0, 0]);
+    assert_eq!(
+        (shop.messages().await, shop.payment().await.due_at),
+        (0, None)
+    );
+}
+
+#[tokio::test]
 async fn an_order_that_never_reached_toss_needs_no_last_look() {
     let shop = Shop::with_order().await;
     shop.look().await;
@@ -52,6 +78,31 @@ async fn an_order_that_never_reached_toss_needs_no_last_look() {
         (PaymentStatus::Expired, None)
     );
     assert!(shop.gateway.calls().is_empty());
+}
+
+/// The claim that recovery took over may only stall before its hold, and ask Toss afterwards.
+#[tokio::test]
+async fn an_order_for_which_recovery_finds_no_stock_gets_its_last_look() {
+    let shop = Shop::with_order().await;
+    shop.shelf.set_broken(true);
+    shop.confirm(KEY).await.unwrap_err();
+    shop.shelf.set_broken(false);
+    let big = CheckoutCommand {
+        lines: vec![line(2, 9)],
+        ..order()
+    };
+    let other = shop.service.check_out(big).await.unwrap().payment;
+    let taken = shop.service.confirm(other, payment_key("tgen_big")).await;
+    taken.unwrap_err();
+    shop.wait_until_due().await;
+    let open = shop.shown(GatewayStatus::InProgress).await;
+    shop.gateway.on_look(found(open));
+    let id = order_id("order-000001");
+    shop.service.recover(&id).await.unwrap();
+    let payment = shop.payment().await;
+    assert_eq!(payment.status, PaymentStatus::Failed);
+    let last_look = payment.updated_at + Policy::default().orphan_look;
+    assert_eq!(payment.due_at, Some(last_look));
 }
 
 #[tokio::test]
@@ -93,6 +144,30 @@ async fn money_for_an_expired_order_that_was_reopened_goes_back() {
     shop.gateway.on_cancel(done(canceled(&shop).await));
     shop.look().await;
     assert_eq!(shop.status().await, PaymentStatus::Expired);
+    assert_eq!(shop.movements().await, [210_000, -210_000]);
+}
+
+#[tokio::test]
+async fn money_under_an_earlier_key_of_the_order_goes_back() {
+    let shop = Shop::with_unheard_confirm().await;
+    for _ in 0..2 {
+        shop.gateway.on_look(LookUp::Absent);
+        shop.gateway.on_order_look(LookUp::Absent);
+        shop.look().await;
+    }
+    // The buyer tries again in a second window, and that card is declined.
+    shop.gateway
+        .on_confirm(rejected(RejectionKind::Declined, "REJECT_CARD_PAYMENT"));
+    assert!(shop.confirm("tgen_second_window").await.is_err());
+    assert_eq!(shop.status().await, PaymentStatus::Failed);
+    let before = shop.gateway.calls().len();
+    shop.gateway.on_look(found(shop.approved().await));
+    shop.gateway.on_cancel(done(canceled(&shop).await));
+    shop.look().await;
+    assert_eq!(
+        shop.gateway.calls()[before..],
+        [format!("look {KEY}"), "cancel order-000001:3".to_owned()]
+    );
     assert_eq!(shop.movements().await, [210_000, -210_000]);
 }
 

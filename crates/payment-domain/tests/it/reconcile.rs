@@ -6,7 +6,7 @@ use std::time::Duration;
 use kernel::{Clock, OrderId};
 use payment_domain::model::{FindingKind, GatewayPayment, GatewayStatus, PaymentStatus, Period};
 use payment_domain::port::{
-    Found, LookUp, ProductPort, ReconcileRepository, RejectionKind, Run, Totals,
+    Found, LookUp, PaymentRepository as _, ReconcileRepository, RejectionKind, Run, Totals,
 };
 use payment_domain::testing::{NumberedIds, ScriptedLedger, order_id};
 use payment_domain::{
@@ -346,15 +346,17 @@ async fn an_undelivered_sale_is_told_to_the_stock_again() {
 
 #[tokio::test]
 async fn stock_that_a_failed_order_still_holds_is_released() {
-    let desk = failed().await;
-    // The reservation came back to life although its message was delivered.
-    let payment = desk.shop.payment().await;
-    let request = payment_domain::port::HoldRequest {
-        order_id: id(),
-        fence: payment.fence,
-        lines: order().lines,
-    };
-    desk.shop.shelf.hold(&request).await.unwrap();
+    let shop = Shop::with_unheard_confirm().await;
+    shop.shelf.set_broken(true);
+    let aborted = shop.shown(GatewayStatus::Aborted).await;
+    shop.gateway.on_look(found(aborted));
+    shop.look().await;
+    // The instruction to release was lost with a database that was brought back from a backup.
+    for message in shop.payments.messages_of(&id()).await.unwrap() {
+        shop.payments.message_delivered(&message.key).await.unwrap();
+    }
+    shop.shelf.set_broken(false);
+    let desk = Desk::over(shop);
     assert_eq!(desk.shop.shelf.stock(), [7, 8]);
     for _ in 0..3 {
         let aborted = desk.shop.shown(GatewayStatus::Aborted).await;

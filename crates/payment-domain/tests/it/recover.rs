@@ -131,6 +131,20 @@ async fn one_absence_proves_nothing_and_the_second_reopens_the_order() {
 }
 
 #[tokio::test]
+async fn an_order_without_payments_is_no_absence_while_the_key_is_unanswered() {
+    let shop = Shop::with_unheard_confirm().await;
+    for _ in 0..3 {
+        shop.gateway.on_order_look(LookUp::Absent);
+        shop.look().await;
+        let payment = shop.payment().await;
+        assert_eq!(
+            (payment.status, payment.absences),
+            (PaymentStatus::Unknown, 0)
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_toss_never_saw_expires_when_the_buyer_s_time_is_over() {
     let shop = Shop::with_unheard_confirm().await;
     nothing_found(&shop);
@@ -221,7 +235,7 @@ async fn silence_backs_off_and_ends_in_quarantine_but_never_in_failure() {
             assert_eq!((before.due_at, before.looks), (None, policy.recovery_limit));
             assert_eq!(look, policy.recovery_limit + 1);
             shop.clock.advance(policy.lease * 100);
-            assert!(shop.service.due(10).await.unwrap().is_empty());
+            assert!(shop.service.due(None, 10).await.unwrap().is_empty());
             shop.service
                 .recover(&order_id("order-000001"))
                 .await
@@ -301,7 +315,7 @@ async fn nobody_touches_a_running_confirm_before_its_lease_is_over() {
     let claimed = stop_after_claim(&shop).await;
     shop.clock
         .advance(Policy::default().lease.checked_sub(SECOND).unwrap());
-    assert!(shop.service.due(10).await.unwrap().is_empty());
+    assert!(shop.service.due(None, 10).await.unwrap().is_empty());
     shop.service
         .recover(&order_id("order-000001"))
         .await

@@ -129,7 +129,7 @@ impl Shop {
         match self.service.examine(&command).await? {
             Examined::Payable(payment) => self.service.confirm(*payment, command.payment_key).await,
             Examined::Answered(outcome) => Ok(outcome),
-            Examined::Running => Err(ConfirmError::Undecided),
+            Examined::Running | Examined::Overdue(_) => Err(ConfirmError::Undecided),
         }
     }
 
@@ -194,8 +194,8 @@ impl Shop {
     /// Waits until the payment is due, and does what the worker does.
     pub(crate) async fn look(&self) {
         self.wait_until_due().await;
-        for id in self.service.due(10).await.unwrap() {
-            self.service.recover(&id).await.unwrap();
+        for due in self.service.due(None, 10).await.unwrap() {
+            self.service.recover(&due.order_id).await.unwrap();
         }
     }
 

@@ -120,8 +120,8 @@ impl World {
             if let Ok(pause) = (next - self.clock.now()).to_std() {
                 self.clock.advance(pause);
             }
-            for id in server.due(100).await.unwrap() {
-                server.recover(&id).await.unwrap();
+            for due in server.due(None, 100).await.unwrap() {
+                server.recover(&due.order_id).await.unwrap();
             }
             server.deliver_due(100).await.unwrap();
             self.assert_sound("while healing").await;
@@ -133,8 +133,8 @@ impl World {
     pub(crate) async fn lapse(&self) {
         self.clock.advance(Policy::default().payment_expiry);
         let server = self.server(Fuse::sound());
-        for id in server.due(100).await.unwrap() {
-            server.recover(&id).await.unwrap();
+        for due in server.due(None, 100).await.unwrap() {
+            server.recover(&due.order_id).await.unwrap();
         }
         self.heal().await;
     }
@@ -235,6 +235,6 @@ pub(crate) async fn confirming(
     match server.examine(&command).await? {
         Examined::Payable(payment) => server.confirm(*payment, command.payment_key).await,
         Examined::Answered(outcome) => Ok(outcome),
-        Examined::Running => Err(ConfirmError::Undecided),
+        Examined::Running | Examined::Overdue(_) => Err(ConfirmError::Undecided),
     }
 }

@@ -3,7 +3,7 @@
 use simulation::{Mutant, Schedule, Stage};
 
 /// The most seeds that a bug may survive.
-const SEEDS_MAX: u64 = 400;
+const SEEDS_MAX: u64 = 1_000;
 
 /// The first seed that shows the bug.
 fn killer(stage: &Stage, mutant: Mutant) -> Option<u64> {

@@ -1,6 +1,6 @@
 //! Payments: the tables `payment_event`, `payment_order`, `payment_attempt`, `payment_history`,
-//! `payment_transaction`, `payment_outbox`, `checkout_idempotency`, `reconcile_run` and
-//! `reconcile_break`.
+//! `payment_transaction`, `payment_outbox`, `payment_quarantine`, `checkout_idempotency`,
+//! `reconcile_run` and `reconcile_break`.
 
 mod journal;
 mod reconcile;
@@ -8,20 +8,23 @@ mod rows;
 mod schema;
 mod write;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use diesel::dsl::{count_star, min};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use kernel::{IdempotencyKey, OrderId, StoreError, Timestamp, UserId, micros};
+use kernel::{IdempotencyKey, OrderId, StoreError, Timestamp, UserId, from_micros, micros};
 use payment_domain::model::{
     Attempt, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction,
 };
-use payment_domain::port::{Applied, CheckoutKey, Inserted, PaymentRepository};
+use payment_domain::port::{Applied, CheckoutKey, DuePayment, Inserted, PaymentRepository, Vitals};
 
 use self::journal::{AttemptRow, HistoryRow, OutboxRow, TransactionRow};
 use self::rows::{LineRow, PaymentRow};
 use self::schema::{
     checkout_idempotency, payment_attempt, payment_event, payment_history, payment_order,
-    payment_outbox, payment_transaction,
+    payment_outbox, payment_quarantine, payment_transaction,
 };
 use crate::database::Database;
 use crate::transaction::End;
@@ -88,18 +91,75 @@ impl PaymentRepository for Payments {
         write::apply(&self.database, change).await
     }
 
-    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+    async fn due(
+        &self,
+        now: Timestamp,
+        after: Option<DuePayment>,
+        limit: u32,
+    ) -> Result<Vec<DuePayment>, StoreError> {
+        // Every payment is behind this place.
+        let (since, last) = after.map_or((i64::MIN, String::new()), |after| {
+            (micros(after.due_at), after.order_id.to_string())
+        });
         with_conn!(&self.database, "list due payments", |connection| {
+            // The first two conditions bound the part of the index that is read.
             let query = payment_event::table
                 .filter(payment_event::due_at.le(micros(now)))
+                .filter(payment_event::due_at.ge(since))
+                .filter(
+                    payment_event::due_at
+                        .gt(since)
+                        .or(payment_event::order_id.gt(&last)),
+                )
                 .order((payment_event::due_at, payment_event::order_id))
                 .limit(i64::from(limit))
-                .select(payment_event::order_id);
-            let ids: Vec<String> = query.load(connection).await?;
-            Ok(ids
-                .into_iter()
-                .map(OrderId::try_from)
-                .collect::<Result<_, _>>()?)
+                .select((
+                    payment_event::due_at.assume_not_null(),
+                    payment_event::order_id,
+                ));
+            let rows: Vec<(i64, String)> = query.load(connection).await?;
+            rows.into_iter()
+                .map(|(due_at, order_id)| {
+                    Ok(DuePayment {
+                        due_at: from_micros(due_at),
+                        order_id: OrderId::try_from(order_id)?,
+                    })
+                })
+                .collect()
+        })
+    }
+
+    async fn hasten(
+        &self,
+        longer_than: Duration,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        write::hasten(&self.database, longer_than, now, limit).await
+    }
+
+    async fn vitals(&self, now: Timestamp) -> Result<Vitals, StoreError> {
+        with_conn!(&self.database, "count what is watched", |connection| {
+            let quarantined = payment_quarantine::table.count();
+            let due = payment_event::table.filter(payment_event::due_at.le(micros(now)));
+            let messages = payment_outbox::table.filter(payment_outbox::due_at.le(micros(now)));
+            let quarantined: i64 = quarantined.get_result(connection).await?;
+            let (due, oldest_due): (i64, Option<i64>) = due
+                .select((count_star(), min(payment_event::due_at)))
+                .first(connection)
+                .await?;
+            let (messages_due, oldest_message): (i64, Option<i64>) = messages
+                .select((count_star(), min(payment_outbox::due_at)))
+                .first(connection)
+                .await?;
+            let count = |number: i64| u64::try_from(number).unwrap_or(0);
+            Ok(Vitals {
+                quarantined: count(quarantined),
+                due: count(due),
+                oldest_due: oldest_due.map(from_micros),
+                messages_due: count(messages_due),
+                oldest_message: oldest_message.map(from_micros),
+            })
         })
     }
 

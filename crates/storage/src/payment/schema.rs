@@ -91,6 +91,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    payment_quarantine (order_id) {
+        order_id -> Text,
+        quarantined_at -> BigInt,
+    }
+}
+
+diesel::table! {
     checkout_idempotency (user_id, idempotency_key) {
         user_id -> BigInt,
         idempotency_key -> Text,

@@ -1,14 +1,16 @@
+use std::time::Duration;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use kernel::{OrderId, StoreError, micros};
-use payment_domain::model::{AttemptChange, Change, Payment};
+use kernel::{OrderId, StoreError, Timestamp, micros};
+use payment_domain::model::{AttemptChange, Change, Payment, PaymentStatus};
 use payment_domain::port::{Applied, CheckoutKey, Inserted};
 
 use super::journal::{AttemptEnd, AttemptRow, HistoryRow, OutboxRow, TransactionRow};
 use super::rows::{LineRow, PaymentRow, PaymentState};
 use super::schema::{
     checkout_idempotency, payment_attempt, payment_event, payment_history, payment_order,
-    payment_outbox, payment_transaction,
+    payment_outbox, payment_quarantine, payment_transaction,
 };
 use crate::database::Database;
 use crate::error::{Fault, is_taken};
@@ -121,6 +123,21 @@ pub(super) async fn apply(database: &Database, change: &Change) -> Result<Applie
                 }
             }
         }
+        let was_quarantined = change.expected_status == PaymentStatus::Quarantined;
+        let is_quarantined = change.after.status == PaymentStatus::Quarantined;
+        if is_quarantined && !was_quarantined {
+            diesel::insert_into(payment_quarantine::table)
+                .values((
+                    payment_quarantine::order_id.eq(id.as_str()),
+                    payment_quarantine::quarantined_at.eq(micros(change.history.at)),
+                ))
+                .execute(connection)
+                .await?;
+        } else if was_quarantined && !is_quarantined {
+            diesel::delete(payment_quarantine::table.find(id.as_str()))
+                .execute(connection)
+                .await?;
+        }
         if let Some(transaction) = &change.transaction {
             let row = TransactionRow::encode(change, transaction);
             diesel::insert_into(payment_transaction::table)
@@ -136,5 +153,38 @@ pub(super) async fn apply(database: &Database, change: &Change) -> Result<Applie
                 .await?;
         }
         Ok(End::Commit(Applied::Yes))
+    })
+}
+
+/// MySQL takes no LIMIT in the subquery of an UPDATE, so the rows are chosen first; whoever moved
+/// one of them in between is left alone.
+pub(super) async fn hasten(
+    database: &Database,
+    longer_than: Duration,
+    now: Timestamp,
+    limit: u32,
+) -> Result<usize, StoreError> {
+    let pause = i64::try_from(longer_than.as_micros()).unwrap_or(i64::MAX / 2);
+    with_tx!(database, "hasten undecided payments", |connection| {
+        let pausing = || {
+            payment_event::table
+                .filter(payment_event::status.eq(PaymentStatus::Unknown.as_str()))
+                .filter(payment_event::due_at.gt(micros(now)))
+                .filter(payment_event::due_at.gt((payment_event::updated_at + pause).nullable()))
+        };
+        let chosen: Vec<String> = pausing()
+            .order(payment_event::order_id)
+            .limit(i64::from(limit))
+            .select(payment_event::order_id)
+            .load(connection)
+            .await?;
+        if chosen.is_empty() {
+            return Ok(End::RollBack(0));
+        }
+        let hastened = diesel::update(pausing().filter(payment_event::order_id.eq_any(chosen)))
+            .set(payment_event::due_at.eq(micros(now)))
+            .execute(connection)
+            .await?;
+        Ok(End::Commit(hastened))
     })
 }

@@ -12,7 +12,9 @@ use futures::future::BoxFuture;
 use kernel::{Fence, StoreError};
 use product_domain::HoldOutcome;
 use product_domain::model::Hold;
+use storage::testing::hang_after;
 use storage::{Blocking, BlockingRunner, BoxError, Database, ThreadPool};
+use tokio::sync::Notify;
 
 use crate::{Fresh, PATIENCE, line, order, product, settings, stock};
 
@@ -58,6 +60,24 @@ async fn a_locked_sqlite_file_is_tried_again_until_it_is_free() {
     }
     stranger.batch_execute("COMMIT").unwrap();
     assert_eq!(writing.await.unwrap().get(), 1);
+}
+
+/// One that begins deferred reads first and is refused when it comes to write, if somebody else has
+/// written meanwhile; to run it again only helps until the next one.
+#[tokio::test]
+async fn a_sqlite_transaction_owns_the_file_before_it_writes() {
+    let fresh = Fresh::sqlite().await;
+    let (database, reached) = (fresh.database.clone(), Arc::new(Notify::new()));
+    let reading = tokio::spawn({
+        let reached = Arc::clone(&reached);
+        async move { hang_after(&database, "SELECT stock FROM product", &reached).await }
+    });
+    reached.notified().await;
+    let mut stranger = fresh.stranger();
+    stranger.batch_execute("PRAGMA busy_timeout = 0").unwrap();
+    let refused = stranger.batch_execute("BEGIN IMMEDIATE");
+    assert!(refused.is_err(), "somebody else can write in between");
+    reading.abort();
 }
 
 #[tokio::test]

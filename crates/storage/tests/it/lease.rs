@@ -7,6 +7,10 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kernel::Fence;
+use payment_domain::model::{
+    Change, HistoryEntry, Payment, PaymentFact, PaymentStatus, StockInstruction,
+};
+use payment_domain::port::Applied;
 use product_domain::HoldOutcome;
 use product_domain::model::Hold;
 use storage::testing::hang_after;
@@ -85,6 +89,79 @@ impl BlockingRunner for StuckAfter {
     }
 }
 
+impl StuckAfter {
+    /// Another process's view of the database, which gets stuck after so many more jobs.
+    async fn after(jobs: usize, fresh: &Fresh) -> (Arc<Self>, Database) {
+        let runner = Arc::new(Self {
+            jobs: AtomicUsize::new(usize::MAX),
+            stuck: Notify::new(),
+        });
+        let blocking = Blocking::new(Arc::clone(&runner) as Arc<dyn BlockingRunner>);
+        let database = Database::connect_with(&settings(&fresh.url), blocking)
+            .await
+            .unwrap();
+        runner.jobs.store(jobs, Ordering::SeqCst);
+        (runner, database)
+    }
+}
+
+/// The buyer's time is over, as the expiry stores it.
+fn lapse(payment: &Payment) -> Change {
+    let mut after = payment.clone();
+    after.status = PaymentStatus::Expired;
+    after.fence = payment.fence.next();
+    after.due_at = None;
+    Change {
+        expected_status: payment.status,
+        expected_fence: payment.fence,
+        history: HistoryEntry {
+            fence: after.fence,
+            from: Some(payment.status),
+            to: after.status,
+            fact: PaymentFact::CheckoutLapsed,
+            at: payment.expires_at,
+            note: None,
+        },
+        after,
+        attempt: None,
+        transaction: None,
+        stock: Some(StockInstruction::Release),
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_is_dropped_at_any_statement_is_stored_with_its_message_or_not_at_all() {
+    let fresh = Fresh::sqlite().await;
+    let payments = fresh.database.payments();
+    for jobs in 1.. {
+        let payment = Payment {
+            order_id: order(&format!("dropped-{jobs}")),
+            ..payment_domain::testing::payment()
+        };
+        payments.insert(&payment, None).await.unwrap();
+        let (runner, database) = StuckAfter::after(jobs, &fresh).await;
+        let (change, mine) = (lapse(&payment), database.payments());
+        let completed = tokio::select! {
+            biased;
+            applied = mine.apply(&change) => applied.unwrap() == Applied::Yes,
+            () = runner.stuck.notified() => false,
+        };
+        drop((mine, database));
+        // Waits for the lock, and so for the end of whatever is still on its way.
+        product(&fresh.database, 1).await;
+        let id = &payment.order_id;
+        let stored = payments.find(id).await.unwrap().unwrap().fence == change.after.fence;
+        let entries = payments.history(id).await.unwrap().len();
+        let messages = payments.messages_of(id).await.unwrap().len();
+        let whole = if stored { (2, 1) } else { (1, 0) };
+        assert_eq!((entries, messages), whole, "dropped after job {jobs}");
+        if completed {
+            assert!(stored);
+            return;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_hold_that_is_dropped_at_any_statement_happens_whole_or_not_at_all() {
     let fresh = Fresh::sqlite().await;
@@ -94,15 +171,7 @@ async fn a_hold_that_is_dropped_at_any_statement_happens_whole_or_not_at_all() {
     );
     let mut held = 0;
     for jobs in 1.. {
-        let runner = Arc::new(StuckAfter {
-            jobs: AtomicUsize::new(usize::MAX),
-            stuck: Notify::new(),
-        });
-        let blocking = Blocking::new(Arc::clone(&runner) as Arc<dyn BlockingRunner>);
-        let database = Database::connect_with(&settings(&fresh.url), blocking)
-            .await
-            .unwrap();
-        runner.jobs.store(jobs, Ordering::SeqCst);
+        let (runner, database) = StuckAfter::after(jobs, &fresh).await;
         let hold = Hold {
             order_id: order(&format!("dropped-{jobs}")),
             fence: Fence::from_stored(2),

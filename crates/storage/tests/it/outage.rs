@@ -1,15 +1,22 @@
 //! Databases that go away and come back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
-use kernel::StoreError;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use kernel::{Money, SellerId, StoreError};
 use payment_domain::port::Inserted;
-use storage::{Database, DatabaseSettings, DatabaseUrl};
+use product_domain::model::{NewProduct, Stock};
+use storage::{
+    Blocking, BlockingRunner, BoxError, Database, DatabaseSettings, DatabaseUrl, ThreadPool,
+};
 
-use crate::{Fresh, connected, product, stock};
+use crate::{Fresh, connected, now, product, settings, stock};
 
 #[tokio::test]
 async fn what_was_stored_in_a_file_is_there_after_a_restart() {
@@ -31,6 +38,65 @@ async fn what_was_stored_in_a_file_is_there_after_a_restart() {
         Some(payment)
     );
     drop(folder);
+}
+
+/// Loses the end of the given job, which is done all the same.
+struct Deaf {
+    jobs: AtomicUsize,
+}
+
+impl BlockingRunner for Deaf {
+    fn run(&self, job: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, Result<(), BoxError>> {
+        let ran = ThreadPool.run(job);
+        if self.jobs.fetch_sub(1, Ordering::SeqCst) != 1 {
+            return ran;
+        }
+        let lost = async move {
+            ran.await?;
+            Err(BoxError::from("nobody heard the end"))
+        };
+        lost.boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_whose_end_was_not_heard_is_not_run_again() {
+    let fresh = Fresh::sqlite().await;
+    let (mut stored, mut committed_unheard) = (0, 0);
+    for jobs in 1.. {
+        let runner = Arc::new(Deaf {
+            jobs: AtomicUsize::new(usize::MAX),
+        });
+        let blocking = Blocking::new(Arc::clone(&runner) as Arc<dyn BlockingRunner>);
+        let database = Database::connect_with(&settings(&fresh.url), blocking)
+            .await
+            .unwrap();
+        database.ping().await.unwrap();
+        runner.jobs.store(jobs, Ordering::SeqCst);
+        let new = NewProduct {
+            name: format!("deaf to job {jobs}"),
+            description: String::new(),
+            price: Money::from_won(1_000).unwrap(),
+            stock: Stock::new(1).unwrap(),
+            seller_id: SellerId::new(1).unwrap(),
+        };
+        let told = database.products().insert(&new, now()).await;
+        let all = fresh.database.products().list(None, 100).await.unwrap();
+        let added = all.len() - stored;
+        match told {
+            Ok(_) => assert_eq!(added, 1, "job {jobs}"),
+            Err(StoreError::Unavailable { .. }) => committed_unheard += added,
+            Err(error) => panic!("job {jobs}: {error}"),
+        }
+        stored = all.len();
+        let every_job_was_heard =
+            (1..=jobs).contains(&AtomicUsize::load(&runner.jobs, Ordering::SeqCst));
+        if every_job_was_heard {
+            break;
+        }
+    }
+    // COMMIT alone: whether it happened is for the caller to find out.
+    assert_eq!(committed_unheard, 1);
 }
 
 #[derive(QueryableByName)]
@@ -70,6 +136,22 @@ async fn killed_connections_are_replaced_without_anybody_noticing() {
         let take = format!("UPDATE product SET seller_id = {round} WHERE product_id = {shirt}");
         assert_eq!(storage::testing::execute(database, &take).await.unwrap(), 1);
     }
+}
+
+/// A server behind a dead network cannot say goodbye, and what it has locked stays locked until
+/// MySQL gives its session up.
+#[tokio::test]
+async fn mysql_gives_up_a_session_that_has_fallen_silent() {
+    let Some(fresh) = Fresh::mysql().await else {
+        return;
+    };
+    let shirt = product(&fresh.database, 1).await;
+    let take = format!(
+        "UPDATE product SET seller_id = 7 WHERE product_id = {shirt} \
+         AND @@SESSION.wait_timeout BETWEEN 21 AND 60"
+    );
+    let taken = storage::testing::execute(&fresh.database, &take).await;
+    assert_eq!(taken.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -126,12 +126,23 @@ impl Visit {
         }
     }
 
+    /// A page that draws itself anew may replace the element between finding and using it.
     pub(super) async fn click(&self, css: &str) {
-        self.wait_for(css).await.click().await.unwrap();
+        loop {
+            match self.wait_for(css).await.click().await {
+                Err(error) if error.is_stale_element_reference() => tokio::time::sleep(POLL).await,
+                clicked => return clicked.unwrap(),
+            }
+        }
     }
 
     pub(super) async fn text(&self, css: &str) -> String {
-        self.wait_for(css).await.text().await.unwrap()
+        loop {
+            match self.wait_for(css).await.text().await {
+                Err(error) if error.is_stale_element_reference() => tokio::time::sleep(POLL).await,
+                text => return text.unwrap(),
+            }
+        }
     }
 
     pub(super) async fn path(&self) -> String {

@@ -1,0 +1,65 @@
+//! `cargo xtask simulate`: builds the simulation for release and hands its arguments on.
+
+use std::path::Path;
+
+use clap::Args;
+
+use crate::cargo::Cargo;
+
+/// What runs the simulation. Built for release: a development build runs far fewer schedules a
+/// second.
+const RUN: &str = "run --release --package simulation --bin simulate --";
+
+/// The same in another profile.
+pub(crate) fn run_line(profile: &str) -> String {
+    RUN.replace("--release", &format!("--profile {profile}"))
+}
+
+/// What the simulation is asked to do.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Options {
+    /// Arguments of `simulate`, `--help` among them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// Runs it. Fails when an invariant is broken; the simulation has said which, and how to replay it.
+pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
+    call(options).run(root)
+}
+
+fn call(options: &Options) -> Cargo {
+    Cargo::line(RUN).args(&options.arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn every_argument_is_handed_on() {
+        for line in [
+            "",
+            "--help",
+            "--seed 27 --trace",
+            "--mishap AnswerLost --crash-at 5,40 --mutant NoFence --trace",
+        ] {
+            let words = line.split_whitespace();
+            let cli = Cli::try_parse_from(std::iter::once("simulate").chain(words)).unwrap();
+            let expected = format!("cargo {RUN} {line}");
+            assert_eq!(
+                call(&cli.options).to_string().trim_end(),
+                expected.trim_end()
+            );
+        }
+    }
+}
