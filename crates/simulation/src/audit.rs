@@ -12,7 +12,6 @@ use payment_domain::{ReconcileObserver, ReconcilePorts, ReconcileWish, Reconcile
 use product_domain::ProductService;
 use toss_client::Transaction;
 
-use crate::judge::LOST_ITS_STOCK;
 use crate::line::Line;
 use crate::process::SERVERS;
 use crate::world::World;
@@ -52,24 +51,15 @@ impl GatewayLedger for List {
 }
 
 /// Keeps the breaks that were found.
+#[derive(Default)]
 struct Findings {
-    world: Arc<World>,
     breaks: Mutex<Vec<String>>,
-}
-
-impl Findings {
-    /// The judge knows of these, and counts them.
-    fn is_known(&self, found: &Found) -> bool {
-        let order_id = found.order_id.as_ref().and_then(|id| id.parse().ok());
-        found.kind == FindingKind::Stock
-            && order_id.is_some_and(|id| self.world.is_marked(&id, LOST_ITS_STOCK))
-    }
 }
 
 impl ReconcileObserver for Findings {
     fn found(&self, found: &Found) {
         let is_break = found.kind.is_break() || found.kind == FindingKind::Unasked;
-        if is_break && !self.is_known(found) {
+        if is_break {
             let mut all = self.breaks.lock().unwrap_or_else(PoisonError::into_inner);
             all.push(format!("{found:?}"));
         }
@@ -107,10 +97,7 @@ pub(crate) async fn reconcile(world: &Arc<World>) {
         period,
         mends: false,
     };
-    let findings = Findings {
-        world: Arc::clone(world),
-        breaks: Mutex::default(),
-    };
+    let findings = Findings::default();
     let totals = match reconciler.run(wish, &findings).await {
         Ok(run) => run.totals,
         Err(error) => return world.convict(format!("the books were not compared: {error}")),

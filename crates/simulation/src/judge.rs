@@ -30,8 +30,6 @@ pub(crate) const ANSWERED_PAID: &str = "answered as paid";
 pub(crate) const ANSWERED_FAILED: &str = "answered as failed";
 /// An ended order for which the bank approved late.
 const ORPHAN: &str = "ended, and approved late";
-/// A paid order whose stock had been given back before a late bank approved.
-pub(crate) const LOST_ITS_STOCK: &str = "lost its stock";
 /// An order that only impostors ever try to confirm.
 pub(crate) const PROBE: &str = "a probe";
 
@@ -147,7 +145,7 @@ impl Judge {
         if payment.status == PaymentStatus::Done {
             let state = self.reservation(order_id)?;
             let has_stock = matches!(state, Some(ReservationState::Held | ReservationState::Sold));
-            if !has_stock && !lost_its_stock(world, order_id, state) {
+            if !has_stock {
                 return Err(format!("{order_id} is DONE and its stock is {state:?}"));
             }
         }
@@ -261,7 +259,7 @@ impl Judge {
         let stock = self.reservation(id)?;
         let (held, sold) = (Some(ReservationState::Held), Some(ReservationState::Sold));
         let fits = match status {
-            PaymentStatus::Done => stock == sold || lost_its_stock(world, id, stock),
+            PaymentStatus::Done => stock == sold,
             PaymentStatus::WaitingForDeposit => stock == held,
             PaymentStatus::Quarantined => stock != sold,
             _ => stock != held && stock != sold,
@@ -269,7 +267,8 @@ impl Judge {
         if !fits {
             return Err(format!("{id} is {status} and its stock is {stock:?}"));
         }
-        if status == PaymentStatus::Quarantined && !world.is_marked(id, DISAGREES) {
+        let quarantined = status == PaymentStatus::Quarantined;
+        if quarantined && !world.is_marked(id, DISAGREES) && !self.came_too_late(world, id)? {
             return Err(format!("{id} is QUARANTINED and nothing ever disagreed"));
         }
         let paid = matches!(
@@ -300,6 +299,21 @@ impl Judge {
         Ok(())
     }
 
+    /// Whether a late bank denied the order until its stock was given back, and approved when
+    /// somebody else had it.
+    fn came_too_late(&self, world: &World, id: &OrderId) -> Result<bool, String> {
+        let history = see(self.payments.history(id))?;
+        let is_short = |note: &String| note.contains("short of stock");
+        let late = history
+            .iter()
+            .filter_map(|entry| entry.note.as_ref())
+            .any(is_short);
+        if late {
+            world.count("late approvals given back because the stock was gone");
+        }
+        Ok(late && world.terms.bank == Bank::Late)
+    }
+
     /// The payment as it stands.
     pub(crate) fn payment(&self, order_id: &OrderId) -> Option<Payment> {
         see(self.payments.find(order_id)).ok().flatten()
@@ -328,17 +342,6 @@ impl Judge {
             drop(see(self.products.adjust(&adjustment, from_micros(0))));
         }
     }
-}
-
-/// Whether a late bank denied the order until its stock was given back, and approved then. Recovery
-/// that finds such an approval takes no stock again.
-fn lost_its_stock(world: &World, id: &OrderId, stock: Option<ReservationState>) -> bool {
-    let lost = world.terms.bank == Bank::Late && stock == Some(ReservationState::Released);
-    if lost && !world.is_marked(id, LOST_ITS_STOCK) {
-        world.mark(id, LOST_ITS_STOCK);
-        world.count("paid orders whose stock had been given back on the bank's word");
-    }
-    lost
 }
 
 /// The outcome of a call that never waits.

@@ -172,12 +172,9 @@ impl PaymentService {
             return self.act_on_booked(&seen, truth, verdict).await;
         }
         match verdict {
-            Verdict::Approved => {
-                self.settle_paid(&seen, None, truth, PaymentFact::Approved)
-                    .await
-            }
+            Verdict::Approved => self.settle_found(&seen, truth, PaymentFact::Approved).await,
             Verdict::DepositAwaited => {
-                self.settle_paid(&seen, None, truth, PaymentFact::DepositAwaited)
+                self.settle_found(&seen, truth, PaymentFact::DepositAwaited)
                     .await
             }
             Verdict::Approvable => self.approve_again(&seen).await,
@@ -189,6 +186,25 @@ impl PaymentService {
                 self.settle_disagreement(&seen, None, truth, &what).await
             }
             Verdict::Unreadable(status) => self.settle_undecided(&seen, None, &status).await,
+        }
+    }
+
+    /// Toss approved while nobody waited for it. The stock may have gone back meanwhile, on Toss's
+    /// own word that there was no payment, so it is held again before the order counts as paid; when
+    /// it is gone, so is the order, and the money is given back.
+    async fn settle_found(
+        &self,
+        payment: &Payment,
+        truth: &GatewayPayment,
+        fact: PaymentFact,
+    ) -> Result<ConfirmOutcome, ConfirmError> {
+        match self.hold_stock(payment).await? {
+            HoldReply::Held => self.settle_paid(payment, None, truth, fact).await,
+            HoldReply::Short(product_id) => {
+                let what = format!("Toss approved, and product {product_id} is short of stock");
+                self.settle_disagreement(payment, None, truth, &what).await
+            }
+            HoldReply::Superseded => Err(ConfirmError::Undecided),
         }
     }
 

@@ -1,4 +1,5 @@
 use futures::FutureExt;
+use kernel::ProductId;
 use payment_domain::model::{AttemptOutcome, GatewayStatus, PaymentFact, PaymentStatus, Policy};
 use payment_domain::port::{LookUp, PaymentRepository, RejectionKind};
 use payment_domain::testing::{order_id, payment_key};
@@ -362,6 +363,38 @@ async fn a_confirm_that_died_after_its_claim_is_driven_forward() {
         shop.facts().await,
         [CheckedOut, Claimed, LookStarted, Approved]
     );
+}
+
+#[tokio::test]
+async fn an_approval_that_is_found_takes_the_stock_that_no_longer_waits_for_it() {
+    let shop = Shop::with_order().await;
+    stop_after_claim(&shop).await;
+    let truth = shop.approved().await;
+    shop.gateway.on_look(found(truth));
+    shop.look().await;
+    assert_eq!(shop.status().await, PaymentStatus::Done);
+    assert_eq!(shop.shelf.held(), [3, 2]);
+    shop.service.deliver_due(10).await.unwrap();
+    assert!(shop.shelf.is_sold(&order_id("order-000001")));
+}
+
+#[tokio::test]
+async fn an_approval_that_is_found_when_the_stock_is_gone_is_given_back() {
+    let shop = Shop::with_order().await;
+    stop_after_claim(&shop).await;
+    for _ in 0..8 {
+        shop.shelf.lose_a_piece(ProductId::new(1).unwrap());
+    }
+    let truth = shop.approved().await;
+    shop.gateway.on_look(found(truth.clone()));
+    shop.gateway.on_cancel(done(truth));
+    shop.look().await;
+    assert_eq!(shop.status().await, PaymentStatus::Quarantined);
+    assert_eq!(shop.movements().await, [210_000, -210_000]);
+    assert_eq!(shop.shelf.held(), [0, 0]);
+    let note = shop.history().await.last().unwrap().note.clone();
+    let said = "Toss approved, and product 1 is short of stock; canceled at Toss";
+    assert_eq!(note.as_deref(), Some(said));
 }
 
 #[tokio::test]
