@@ -122,7 +122,7 @@ impl PaymentService {
             LookUp::Absent => {
                 let mut payment = payment.clone();
                 payment.absences += 1;
-                if payment.absences >= ABSENCES_MIN && payment.balance == Money::ZERO {
+                if payment.absences >= ABSENCES_MIN && !self.is_being_undone(&payment).await? {
                     self.settle_never_seen(&payment, None).await
                 } else {
                     self.settle_undecided(&payment, None, "Toss shows no such payment")
@@ -168,8 +168,8 @@ impl PaymentService {
             ..payment.clone()
         };
         let verdict = judge(&seen, truth);
-        if seen.balance > Money::ZERO {
-            return self.act_on_booked(&seen, truth, verdict).await;
+        if self.is_being_undone(&seen).await? {
+            return self.undo(&seen, truth, verdict).await;
         }
         match verdict {
             Verdict::Approved => self.settle_found(&seen, truth, PaymentFact::Approved).await,
@@ -208,9 +208,24 @@ impl PaymentService {
         }
     }
 
-    /// A disagreement is on the books: whatever Toss shows now, the order is not paid and not
+    /// Whether a disagreement was seen earlier: its money is on the books, or its cancel was begun and
+    /// may still reach Toss.
+    async fn is_being_undone(&self, payment: &Payment) -> Result<bool, StoreError> {
+        if payment.balance > Money::ZERO {
+            return Ok(true);
+        }
+        // The first attempt is always a confirm.
+        if payment.attempts < 2 {
+            return Ok(false);
+        }
+        let attempts = self.ports.payments.attempts(&payment.order_id).await?;
+        let is_cancel = |attempt: &Attempt| attempt.purpose == AttemptPurpose::Cancel;
+        Ok(attempts.iter().any(is_cancel))
+    }
+
+    /// Whatever Toss shows now of a payment that is being undone: the order is not paid and not
     /// payable before that money has gone back.
-    async fn act_on_booked(
+    async fn undo(
         &self,
         payment: &Payment,
         truth: &GatewayPayment,
@@ -224,6 +239,11 @@ impl PaymentService {
                 return self.settle_undecided(payment, None, &status).await;
             }
             Verdict::Disagreement(what) => what,
+            // Another order's money is left alone.
+            Verdict::OtherOrder if payment.balance == Money::ZERO => {
+                let why = format!("Toss shows order {}", truth.order_id);
+                return self.settle_undecided(payment, None, &why).await;
+            }
             Verdict::OtherOrder => format!("Toss approved order {}", truth.order_id),
             Verdict::Approved | Verdict::DepositAwaited | Verdict::Approvable => {
                 "Toss changed its account of a disagreement".to_owned()

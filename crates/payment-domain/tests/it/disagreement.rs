@@ -3,7 +3,7 @@
 use payment_domain::model::{
     AttemptOutcome, AttemptPurpose, GatewayPayment, GatewayStatus, PaymentStatus, TransactionKind,
 };
-use payment_domain::port::{GatewayAnswer, RejectionKind};
+use payment_domain::port::{GatewayAnswer, LookUp, RejectionKind};
 
 use crate::shop::{KEY, Shop, done, found, lost, rejected, won};
 
@@ -91,6 +91,34 @@ async fn a_lost_cancel_is_sent_again_under_its_own_key_and_booked_once() {
         "cancel order-000001:2",
     ];
     assert_eq!(shop.gateway.calls(), expected);
+}
+
+#[tokio::test]
+async fn an_account_whose_cancel_is_on_its_way_is_not_awaited_whatever_toss_shows_now() {
+    let shop = Shop::with_order().await;
+    let agreed = shop.shown(GatewayStatus::WaitingForDeposit).await;
+    let mut wrong = agreed.clone();
+    wrong.total = Some(won(21_000));
+    shop.gateway.on_confirm(done(wrong));
+    shop.gateway.on_cancel(lost());
+    assert!(shop.confirm(KEY).await.is_err());
+    // An account holds no money, so the books do not show that it is being closed.
+    assert_eq!(shop.payment().await.balance.won(), 0);
+
+    shop.gateway.on_look(LookUp::Absent);
+    shop.gateway.on_order_look(LookUp::Absent);
+    shop.look().await;
+    shop.gateway.on_look(LookUp::Absent);
+    shop.gateway.on_order_look(LookUp::Absent);
+    shop.look().await;
+    assert_eq!(shop.status().await, PaymentStatus::Unknown);
+
+    shop.gateway.on_look(found(agreed.clone()));
+    shop.gateway.on_cancel(canceled(&agreed));
+    shop.look().await;
+    assert_eq!(shop.status().await, PaymentStatus::Quarantined);
+    let calls = shop.gateway.calls();
+    assert_eq!(calls.last().unwrap(), "cancel order-000001:2");
 }
 
 #[tokio::test]
