@@ -3,6 +3,7 @@
 //! `reconcile_run` and `reconcile_break`.
 
 mod journal;
+mod queue;
 mod reconcile;
 mod rows;
 mod schema;
@@ -97,36 +98,7 @@ impl PaymentRepository for Payments {
         after: Option<DuePayment>,
         limit: u32,
     ) -> Result<Vec<DuePayment>, StoreError> {
-        // Every payment is behind this place.
-        let (since, last) = after.map_or((i64::MIN, String::new()), |after| {
-            (micros(after.due_at), after.order_id.to_string())
-        });
-        with_conn!(&self.database, "list due payments", |connection| {
-            // The first two conditions bound the part of the index that is read.
-            let query = payment_event::table
-                .filter(payment_event::due_at.le(micros(now)))
-                .filter(payment_event::due_at.ge(since))
-                .filter(
-                    payment_event::due_at
-                        .gt(since)
-                        .or(payment_event::order_id.gt(&last)),
-                )
-                .order((payment_event::due_at, payment_event::order_id))
-                .limit(i64::from(limit))
-                .select((
-                    payment_event::due_at.assume_not_null(),
-                    payment_event::order_id,
-                ));
-            let rows: Vec<(i64, String)> = query.load(connection).await?;
-            rows.into_iter()
-                .map(|(due_at, order_id)| {
-                    Ok(DuePayment {
-                        due_at: from_micros(due_at),
-                        order_id: OrderId::try_from(order_id)?,
-                    })
-                })
-                .collect()
-        })
+        queue::due(&self.database, now, after, limit).await
     }
 
     async fn hasten(
@@ -217,23 +189,7 @@ impl PaymentRepository for Payments {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<OutboxMessage>, StoreError> {
-        with_conn!(&self.database, "list due messages", |connection| {
-            let query = payment_outbox::table
-                .filter(payment_outbox::due_at.le(micros(now)))
-                .order((
-                    payment_outbox::due_at,
-                    payment_outbox::order_id,
-                    payment_outbox::fence,
-                ))
-                .limit(i64::from(limit))
-                .select(OutboxRow::as_select());
-            query
-                .load(connection)
-                .await?
-                .into_iter()
-                .map(OutboxRow::decode)
-                .collect()
-        })
+        queue::due_messages(&self.database, now, limit).await
     }
 
     async fn messages_of(&self, order_id: &OrderId) -> Result<Vec<OutboxMessage>, StoreError> {

@@ -8,6 +8,7 @@ mod demo;
 mod lease;
 mod migration;
 mod outage;
+mod queue;
 
 use std::sync::Arc;
 use std::time::Duration;
