@@ -1,6 +1,5 @@
-use kernel::OrderId;
-use payment_domain::model::{Payment, PaymentFact, StockInstruction};
-use payment_domain::port::{Applied, Inserted};
+use payment_domain::model::Payment;
+use payment_domain::port::Inserted;
 use payment_domain::testing::payment;
 use storage::Database;
 use storage::testing::execute;
@@ -12,18 +11,24 @@ const BAD: u32 = 3;
 const PAGE: u32 = 2;
 
 /// A payment that is due, with a message that is due.
-async fn due_payment(database: &Database, id: &OrderId) {
+async fn due_payment(database: &Database, id: &str) {
     let fresh = Payment {
-        order_id: id.clone(),
+        order_id: order(id),
         ..payment()
     };
     let stored = database.payments().insert(&fresh, None).await.unwrap();
     assert_eq!(stored, Inserted::Stored);
-    let mut change = fresh.change(PaymentFact::CheckoutLapsed, now()).unwrap();
-    change.after.due_at = Some(now());
-    change.stock = Some(StockInstruction::Release);
-    let applied = database.payments().apply(&change).await.unwrap();
-    assert_eq!(applied, Applied::Yes);
+    let due = format!("UPDATE payment_event SET due_at = 2 WHERE order_id = '{id}'");
+    assert_eq!(execute(database, &due).await.unwrap(), 1);
+    message(database, id, 2).await;
+}
+
+async fn message(database: &Database, id: &str, due_at: i64) {
+    let message = format!(
+        "INSERT INTO payment_outbox (order_id, fence, instruction, due_at, failures) \
+         VALUES ('{id}', 1, 'STOCK_RELEASE', {due_at}, 0)"
+    );
+    assert_eq!(execute(database, &message).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -31,7 +36,7 @@ async fn rows_that_nobody_can_read_do_not_stop_the_others() {
     for fresh in Fresh::all().await {
         let database = &fresh.database;
         let good = order("order-readable");
-        due_payment(database, &good).await;
+        due_payment(database, good.as_str()).await;
         let columns = "order_name, user_id, customer_key, total_amount, created_at, expires_at, \
                        balance_amount, status, fence, attempts, looks, absences, updated_at";
         for number in 0..BAD {
@@ -41,11 +46,7 @@ async fn rows_that_nobody_can_read_do_not_stop_the_others() {
                  WHERE order_id = 'order-readable'"
             );
             assert_eq!(execute(database, &payment).await.unwrap(), 1);
-            let message = format!(
-                "INSERT INTO payment_outbox (order_id, fence, instruction, due_at, failures) \
-                 VALUES ('not an id {number}', 1, 'RELEASE', 1, 0)"
-            );
-            assert_eq!(execute(database, &message).await.unwrap(), 1);
+            message(database, &format!("not an id {number}"), 1).await;
         }
         let payments = database.payments();
         let due = payments.due(now(), None, PAGE).await.unwrap();
