@@ -14,7 +14,11 @@
 //! on a tmpfs. A MySQL database must be new too, on a server that syncs its logs at every commit.
 
 #![expect(clippy::print_stdout, reason = "its report")]
-#![expect(clippy::unwrap_used, reason = "a measurement that fails is none")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a measurement that fails is none"
+)]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

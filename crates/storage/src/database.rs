@@ -22,7 +22,7 @@ use user_domain::UserRepository;
 
 use crate::blocking::Blocking;
 use crate::error::Fault;
-use crate::group::Group;
+use crate::group::{Group, SharedWrites};
 use crate::lease::Lease;
 use crate::payment::{PaymentUnit, Payments};
 use crate::product::{Products, StockUnit};
@@ -242,6 +242,18 @@ impl Database {
     /// Where buyers are kept.
     pub fn users(&self) -> Arc<dyn UserRepository> {
         Arc::new(Users::new(self.clone()))
+    }
+
+    /// How many writes shared a transaction with others so far.
+    pub fn shared_writes(&self) -> SharedWrites {
+        let Some(Groups { payments, stock }) = self.groups() else {
+            return SharedWrites::default();
+        };
+        let (payments, stock) = (payments.shared_writes(), stock.shared_writes());
+        SharedWrites {
+            transactions: payments.transactions + stock.transactions,
+            writes: payments.writes + stock.writes,
+        }
     }
 
     fn groups(&self) -> Option<&Groups> {

@@ -71,6 +71,16 @@ struct Queue<U: Unit> {
     alone: usize,
     waiting: VecDeque<Ticket<U>>,
     tickets: u64,
+    shared: SharedWrites,
+}
+
+/// How much was done in transactions that several writes shared, since the database was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SharedWrites {
+    /// Such transactions that were begun.
+    pub transactions: u64,
+    /// The writes in them.
+    pub writes: u64,
 }
 
 /// A unit that waits.
@@ -135,6 +145,7 @@ impl<U: Unit> Group<U> {
             alone: 0,
             waiting: VecDeque::new(),
             tickets: 0,
+            shared: SharedWrites::default(),
         };
         Self {
             queue: Mutex::new(queue),
@@ -189,6 +200,10 @@ impl<U: Unit> Group<U> {
                 }
             }
         }
+    }
+
+    pub(crate) fn shared_writes(&self) -> SharedWrites {
+        self.queue().shared
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue<U>> {
@@ -267,6 +282,10 @@ impl<U: Unit> Group<U> {
         }
         while let Some(ticket) = held_back.pop() {
             queue.waiting.push_front(ticket);
+        }
+        if taken.len() > 1 {
+            queue.shared.transactions += 1;
+            queue.shared.writes += taken.len() as u64;
         }
         taken
     }

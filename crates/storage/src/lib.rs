@@ -23,6 +23,7 @@ mod user;
 pub use blocking::{Blocking, BlockingRunner, ThreadPool};
 pub use database::{ConnectError, Database, DatabaseSettings, MySqlServer, PoolStatus, SqliteFile};
 pub use error::BoxError;
+pub use group::SharedWrites;
 pub use migrations::{MigrateError, SchemaState};
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
 
