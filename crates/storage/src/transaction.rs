@@ -9,13 +9,14 @@ use diesel::QueryResult;
 use diesel::mysql::Mysql;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sqlite::Sqlite;
-use kernel::StoreError;
 
 use crate::database::Database;
 use crate::error::Fault;
 
 /// How often a transaction is run before it is given up. Every conflict lets somebody else pass.
 const TRIES_MAX: u32 = 10;
+/// The same of a transaction of several units: then each runs by itself, as often as it needs.
+const TRIES_TOGETHER: u32 = 3;
 /// The longest pause before the second try; doubles with every try.
 const PAUSE_FIRST: Duration = Duration::from_millis(4);
 /// The longest pause between two tries.
@@ -52,11 +53,23 @@ pub(crate) struct Failed {
     pub(crate) fault: Fault,
 }
 
+impl Failed {
+    /// Whether it is certain that nothing was committed, and worth trying in another way.
+    pub(crate) fn left_no_trace(&self) -> bool {
+        match &self.fault {
+            Fault::Conflict(_) => true,
+            Fault::Corrupt(_) => self.stage != Stage::Commit,
+            Fault::Lost(_) => false,
+        }
+    }
+}
+
 /// Counts the tries of one transaction or query and decides whether there is another.
 pub(crate) struct Tries<'a> {
-    database: &'a Database,
+    pub(crate) database: &'a Database,
     action: &'static str,
     failed: u32,
+    most: u32,
 }
 
 impl<'a> Tries<'a> {
@@ -65,20 +78,26 @@ impl<'a> Tries<'a> {
             database,
             action,
             failed: 0,
+            most: TRIES_MAX,
         }
     }
 
-    /// Returns when it is time for another try, or the error that the caller gets.
+    /// For a transaction of several units.
+    pub(crate) fn together(database: &'a Database, action: &'static str) -> Self {
+        Self {
+            most: TRIES_TOGETHER,
+            ..Self::new(database, action)
+        }
+    }
+
+    /// Returns when it is time for another try, or the failure that remains.
     ///
     /// A conflict is repeated at any stage: the database said that nothing was committed. A dead
     /// connection is replaced only when nothing can have happened yet.
-    pub(crate) async fn again(
-        &mut self,
-        Failed { stage, fault }: Failed,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn again(&mut self, Failed { stage, fault }: Failed) -> Result<(), Failed> {
         self.failed += 1;
         let repeatable = match (&fault, stage) {
-            (Fault::Conflict(_), _) => self.failed < TRIES_MAX,
+            (Fault::Conflict(_), _) => self.failed < self.most,
             (Fault::Lost(_), Stage::Before | Stage::Read) => self.failed < 3,
             (Fault::Lost(_), Stage::Connect | Stage::Inside | Stage::Commit) => false,
             (Fault::Corrupt(_), _) => false,
@@ -88,7 +107,7 @@ impl<'a> Tries<'a> {
             self.database.forget_idle_connections();
         }
         if !repeatable {
-            return Err(fault.into_store_error(self.action));
+            return Err(Failed { stage, fault });
         }
         tracing::debug!(
             action = self.action,
@@ -154,8 +173,8 @@ macro_rules! with_conn {
             match tried {
                 Ok(value) => break Ok(value),
                 Err(failed) => {
-                    if let Err(error) = tries.again(failed).await {
-                        break Err(error);
+                    if let Err(failed) = tries.again(failed).await {
+                        break Err(failed.fault.into_store_error($action));
                     }
                 }
             }
@@ -180,16 +199,21 @@ macro_rules! with_conn {
 }
 
 /// Runs one transaction: `with_tx!(&database, "store a user", |connection| { … })`, where the body
-/// is a `Result<End<T>, Fault>`. Returns `Result<T, StoreError>`.
+/// is a `Result<End<T>, Fault>`. Returns `Result<T, StoreError>`; with `Tries` in place of the
+/// database and the action, `Result<T, Failed>`.
 ///
 /// When the surrounding future is dropped, the connection is closed and the transaction rolled
 /// back, or committed if COMMIT was sent.
 macro_rules! with_tx {
     ($database:expr, $action:expr, |$connection:ident| $body:block) => {{
-        let database: &$crate::database::Database = $database;
-        let mut tries = $crate::transaction::Tries::new(database, $action);
+        let tries = $crate::transaction::Tries::new($database, $action);
+        with_tx!(tries, |$connection| $body)
+            .map_err(|failed: $crate::transaction::Failed| failed.fault.into_store_error($action))
+    }};
+    ($tries:expr, |$connection:ident| $body:block) => {{
+        let mut tries: $crate::transaction::Tries<'_> = $tries;
         loop {
-            let tried = match database {
+            let tried = match tries.database {
                 $crate::database::Database::MySql(server) => match server.lease().await {
                     Ok(mut lease) => {
                         let work = with_tx!(@work lease, |$connection| $body);
@@ -205,8 +229,8 @@ macro_rules! with_tx {
             match tried {
                 Ok(value) => break Ok(value),
                 Err(failed) => {
-                    if let Err(error) = tries.again(failed).await {
-                        break Err(error);
+                    if let Err(failed) = tries.again(failed).await {
+                        break Err(failed);
                     }
                 }
             }
