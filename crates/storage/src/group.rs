@@ -385,7 +385,7 @@ async fn run<U: Unit>(tickets: Vec<Ticket<U>>, database: &Database) {
     };
     let told = match AssertUnwindSafe(worked).catch_unwind().await {
         Ok(Ok(told)) => told,
-        Ok(Err(failed)) if failed.left_no_trace() => {
+        Ok(Err(failed)) if failed.is_worth_another_way() => {
             tracing::debug!(?failed, units = units.len(), "units go on alone");
             units.into_iter().map(Told::Alone).collect()
         }

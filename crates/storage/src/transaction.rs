@@ -15,8 +15,6 @@ use crate::error::Fault;
 
 /// How often a transaction is run before it is given up. Every conflict lets somebody else pass.
 const TRIES_MAX: u32 = 10;
-/// The same of a transaction of several units: then each runs by itself, as often as it needs.
-const TRIES_TOGETHER: u32 = 3;
 /// The longest pause before the second try; doubles with every try.
 const PAUSE_FIRST: Duration = Duration::from_millis(4);
 /// The longest pause between two tries.
@@ -54,12 +52,14 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
-    /// Whether it is certain that nothing was committed, and worth trying in another way.
-    pub(crate) fn left_no_trace(&self) -> bool {
-        match &self.fault {
-            Fault::Conflict(_) => true,
-            Fault::Corrupt(_) => self.stage != Stage::Commit,
-            Fault::Lost(_) => false,
+    /// Whether it is certain that nothing was committed, and a write that shared the transaction may
+    /// fare better alone.
+    pub(crate) fn is_worth_another_way(&self) -> bool {
+        match (&self.fault, self.stage) {
+            (Fault::Conflict(_), Stage::Inside | Stage::Commit) => true,
+            (Fault::Conflict(_), Stage::Connect | Stage::Before | Stage::Read) => false,
+            (Fault::Corrupt(_), stage) => stage != Stage::Commit,
+            (Fault::Lost(_), _) => false,
         }
     }
 }
@@ -69,7 +69,8 @@ pub(crate) struct Tries<'a> {
     pub(crate) database: &'a Database,
     action: &'static str,
     failed: u32,
-    most: u32,
+    /// Whether those who share the transaction had better go on alone after a conflict.
+    is_shared: bool,
 }
 
 impl<'a> Tries<'a> {
@@ -78,14 +79,15 @@ impl<'a> Tries<'a> {
             database,
             action,
             failed: 0,
-            most: TRIES_MAX,
+            is_shared: false,
         }
     }
 
-    /// For a transaction of several units.
-    pub(crate) fn together(database: &'a Database, action: &'static str) -> Self {
+    /// For a transaction that several writes share. A conflict inside ends it: one row that somebody
+    /// else has locked must not hold up the others for one lock wait after another.
+    pub(crate) fn shared(database: &'a Database, action: &'static str) -> Self {
         Self {
-            most: TRIES_TOGETHER,
+            is_shared: true,
             ..Self::new(database, action)
         }
     }
@@ -97,7 +99,8 @@ impl<'a> Tries<'a> {
     pub(crate) async fn again(&mut self, Failed { stage, fault }: Failed) -> Result<(), Failed> {
         self.failed += 1;
         let repeatable = match (&fault, stage) {
-            (Fault::Conflict(_), _) => self.failed < self.most,
+            (Fault::Conflict(_), Stage::Inside | Stage::Commit) if self.is_shared => false,
+            (Fault::Conflict(_), _) => self.failed < TRIES_MAX,
             (Fault::Lost(_), Stage::Before | Stage::Read) => self.failed < 3,
             (Fault::Lost(_), Stage::Connect | Stage::Inside | Stage::Commit) => false,
             (Fault::Corrupt(_), _) => false,

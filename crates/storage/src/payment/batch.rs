@@ -93,7 +93,7 @@ impl Unit for PaymentUnit {
     }
 
     async fn together(units: &[Self], database: &Database) -> Result<Answers<Self>, Failed> {
-        let tries = Tries::together(database, "store changes of several payments");
+        let tries = Tries::shared(database, "store changes of several payments");
         with_tx!(tries, |connection| {
             let mut found = Found::default();
             let changed = orders(units, |unit| matches!(unit, Self::Apply(_)));

@@ -94,7 +94,7 @@ impl Unit for StockUnit {
     }
 
     async fn together(units: &[Self], database: &Database) -> Result<Answers<Self>, Failed> {
-        let tries = Tries::together(database, "store several orders' stock");
+        let tries = Tries::shared(database, "store several orders' stock");
         let ids: Vec<&str> = units.iter().map(|unit| unit.order_id().as_str()).collect();
         let at = units.iter().map(Self::at).max().unwrap_or_default();
         with_tx!(tries, |connection| {

@@ -4,8 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use diesel::connection::SimpleConnection as _;
+use diesel_async::{
+    AsyncConnection as _, AsyncMysqlConnection, RunQueryDsl as _,
+    SimpleAsyncConnection as AsyncSimple,
+};
 use futures::future::{BoxFuture, join_all};
 use futures::{FutureExt as _, poll};
 use kernel::{Fence, OrderId, ProductId, StoreError};
@@ -22,7 +27,7 @@ use storage::{
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use crate::{Fresh, line, now, order, product, settings, stock};
+use crate::{Fresh, PATIENCE, line, now, order, product, settings, stock};
 
 /// As many as may be under way alone on either database.
 const PILOTS: usize = 4;
@@ -414,6 +419,57 @@ async fn a_row_that_nobody_could_foresee_costs_its_own_order_alone() {
         let untouched = payments.find(&orders[3].order_id).await.unwrap();
         assert_eq!(untouched.as_ref(), Some(&orders[3]));
     }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    count: i64,
+}
+
+/// A row that was not there when the transaction looked must stop it, not be written over.
+#[tokio::test]
+async fn a_reservation_that_another_process_stores_meanwhile_is_not_overwritten() {
+    let Some(fresh) = Fresh::mysql().await else {
+        return;
+    };
+    let shirt = product(&fresh.database, 10).await;
+    let mut stranger = AsyncMysqlConnection::establish(&fresh.text).await.unwrap();
+    AsyncSimple::batch_execute(
+        &mut stranger,
+        "BEGIN; INSERT INTO stock_reservation VALUES ('round-0-order-2', 9, 'RELEASED', 0, 0)",
+    )
+    .await
+    .unwrap();
+    let products = fresh.database.products();
+    let calls = (0..5).map(|n| {
+        let (products, hold) = (Arc::clone(&products), one_piece(0, n, shirt));
+        async move { products.hold(&hold, now()).await.unwrap() }.boxed()
+    });
+    let held = share(&fresh, calls.collect());
+    let committed = async {
+        let mut observer = AsyncMysqlConnection::establish(&fresh.text).await.unwrap();
+        let patience = Instant::now();
+        loop {
+            let waiting = "SELECT COUNT(*) AS count FROM performance_schema.data_locks \
+                           WHERE object_schema = DATABASE() AND lock_status = 'WAITING'";
+            let waiting = diesel::sql_query(waiting);
+            let Count { count } = waiting.get_result(&mut observer).await.unwrap();
+            if count > 0 {
+                break;
+            }
+            assert!(patience.elapsed() < PATIENCE);
+        }
+        AsyncSimple::batch_execute(&mut stranger, "COMMIT")
+            .await
+            .unwrap();
+    };
+    let (told, ()) = tokio::join!(held, committed);
+    for (n, told) in told.into_iter().enumerate() {
+        let expected = [HoldOutcome::Held, HoldOutcome::Superseded][usize::from(n == 2)];
+        assert_eq!(told, expected, "order {n}");
+    }
+    assert_eq!(stock(&fresh.database, shirt).await, 6);
 }
 
 /// Runs jobs until the given one, whose end it reports only when it is told to.
