@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use toss_sandbox::{Effect, Endpoint, Fault, Target};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, UNHURRIED};
 
 const ORDERS: u64 = 60;
 
@@ -38,7 +38,8 @@ pub(crate) async fn two_servers_share_a_backlog_and_ask_toss_once_per_payment(st
     assert!(orders.len() >= 20, "only {} are undecided", orders.len());
 
     // More candidates than places, so that both have something to choose from.
-    let flags = ["--recovery-concurrency=2"];
+    let mut flags = vec!["--recovery-concurrency=2"];
+    flags.extend(UNHURRIED);
     let (one, _other) = tokio::join!(stage.open(&flags), stage.open(&flags));
     // A payment that is read while it is due is looked at for its reader: wait at the bank.
     crate::until("Toss was asked about every payment", async || {

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 use crate::shop::{Answer, Order, Shop};
-use crate::stage::Stage;
+use crate::stage::{Stage, UNHURRIED};
 
 pub(crate) async fn a_repeated_confirm_gets_the_first_answer(stage: &Stage) {
     let shop = stage.open(&[]).await;
@@ -48,7 +48,7 @@ async fn confirm_at_once(shops: &[&Shop], order: &Order, key: &str) -> Vec<Answe
 }
 
 pub(crate) async fn many_identical_confirms_make_one_approval(stage: &Stage) {
-    let shop = stage.open(&[]).await;
+    let shop = stage.open(&UNHURRIED).await;
     for _ in 0..5 {
         let order = shop.check_out(1, &[(1, 2)]).await;
         let key = shop.authenticate(&order);
@@ -62,7 +62,7 @@ pub(crate) async fn many_identical_confirms_make_one_approval(stage: &Stage) {
 }
 
 pub(crate) async fn two_servers_with_one_database_make_one_approval(stage: &Stage) {
-    let (one, two) = (stage.open(&[]).await, stage.open(&[]).await);
+    let (one, two) = (stage.open(&UNHURRIED).await, stage.open(&UNHURRIED).await);
     for _ in 0..5 {
         let order = one.check_out(1, &[(1, 2)]).await;
         let key = one.authenticate(&order);
@@ -76,7 +76,7 @@ pub(crate) async fn two_servers_with_one_database_make_one_approval(stage: &Stag
 }
 
 pub(crate) async fn different_payment_keys_at_once_make_one_approval(stage: &Stage) {
-    let (one, two) = (stage.open(&[]).await, stage.open(&[]).await);
+    let (one, two) = (stage.open(&UNHURRIED).await, stage.open(&UNHURRIED).await);
     for _ in 0..5 {
         let order = one.check_out(1, &[(1, 1)]).await;
         // A buyer with two windows open pays in both.

@@ -36,6 +36,13 @@ pub(crate) const QUICK: [&str; 8] = [
     "--database-pool-size=5",
 ];
 
+/// For a shop whose confirms and looks must not be taken over, however slow the machine is.
+pub(crate) const UNHURRIED: [&str; 3] = [
+    "--toss-timeout=10s",
+    "--confirm-lease=20s",
+    "--confirm-wait=15s",
+];
+
 /// A database and a sandbox, shared by all servers of one scenario.
 pub(crate) struct Stage {
     /// What has to outlive the database: its folder, or its server.
