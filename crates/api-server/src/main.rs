@@ -58,7 +58,9 @@ fn start_log(format: LogFormat) {
 
 #[expect(clippy::print_stdout, reason = "what a person must read at the start")]
 async fn serve(settings: Settings) -> anyhow::Result<()> {
+    // Before anybody is told that the server is there.
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let drain_delay = settings.drain_delay;
     let server = wiring::start(settings).await?;
     println!("Listening on {}", server.base_url());
@@ -75,14 +77,14 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
         );
     }
     let is_replaced = tokio::select! {
-        _ = tokio::signal::ctrl_c() => false,
+        _ = interrupt.recv() => false,
         _ = terminate.recv() => true,
     };
     if is_replaced {
         tracing::info!("draining: another instance should take what comes");
         tokio::select! {
             () = server.drain(drain_delay) => {}
-            _ = tokio::signal::ctrl_c() => {}
+            _ = interrupt.recv() => {}
         }
     }
     tracing::info!("stopping: running payments are finished first");
