@@ -115,6 +115,9 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..=1000), global = true)]
     pub database_pool_size: u32,
+    /// Whether concurrent writes share transactions, and so the disk's slowest step.
+    #[arg(long, env = "GROUP_COMMIT", value_enum, default_value_t = Switch::On, global = true)]
+    pub group_commit: Switch,
     /// The operators' key. Without Toss's secret key: random, printed at start; otherwise required.
     #[arg(long, env = "API_KEY", hide_env_values = true, value_parser = parse_secret, global = true)]
     pub api_key: Option<SecretString>,
@@ -141,6 +144,15 @@ pub struct Settings {
     #[arg(long, env = "FAILPOINTS", default_value = "", hide = true,
           value_parser = Failpoints::parse, global = true)]
     pub failpoints: Failpoints,
+}
+
+/// Whether something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// How logs are written.
@@ -233,9 +245,9 @@ impl Settings {
     /// The database's settings.
     pub fn database(&self) -> DatabaseSettings {
         DatabaseSettings {
-            url: self.database_url.clone(),
             pool_size: self.database_pool_size as usize,
-            acquire_timeout: Duration::from_secs(5),
+            group_commit: self.group_commit == Switch::On,
+            ..DatabaseSettings::new(self.database_url.clone())
         }
     }
 }
@@ -289,6 +301,13 @@ mod tests {
     }
 
     #[test]
+    fn group_commit_can_be_turned_off() {
+        assert!(settings(&[]).unwrap().database().group_commit);
+        let off = settings(&["--group-commit", "off"]).unwrap();
+        assert!(!off.database().group_commit);
+    }
+
+    #[test]
     fn wrong_settings_are_named() {
         for (flags, part) in [
             (
@@ -308,6 +327,7 @@ mod tests {
             (&["--database-url", "postgres://x"][..], "database"),
             (&["--listen", "nowhere"][..], "--listen"),
             (&["--database-pool-size", "0"][..], "1..=1000"),
+            (&["--group-commit", "yes"][..], "on, off"),
             (&["--recovery-concurrency", "0"][..], "1..=1000"),
             (&["--recovery-concurrency", "1001"][..], "1..=1000"),
         ] {

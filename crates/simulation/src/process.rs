@@ -176,6 +176,16 @@ impl Slots {
             .sum()
     }
 
+    /// Writes of the servers that are up which shared a transaction.
+    pub(crate) fn shared_writes(&self) -> u64 {
+        let up = self.up();
+        let shared = up
+            .iter()
+            .flatten()
+            .map(|server| server.database.shared_writes());
+        shared.map(|shared| shared.writes).sum()
+    }
+
     /// Forgets all servers, which hold the world that holds them.
     pub(crate) fn clear(&self) {
         let servers = std::mem::replace(&mut *self.up(), [const { None }; SERVERS]);

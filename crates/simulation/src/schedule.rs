@@ -153,6 +153,9 @@ async fn perform(path: &Path, schedule: &Schedule) -> anyhow::Result<Report> {
     }
     let tally = format!("{:?}", world.judge.tally(&world));
     world.note("judge", format_args!("{tally}"));
+    if world.slots.shared_writes() > 0 {
+        world.count("schedules with writes that shared a transaction");
+    }
     world.slots.clear();
     let took = world.elapsed();
     let happened = world.happened();

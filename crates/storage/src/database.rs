@@ -22,9 +22,10 @@ use user_domain::UserRepository;
 
 use crate::blocking::Blocking;
 use crate::error::Fault;
+use crate::group::{Group, SharedWrites};
 use crate::lease::Lease;
-use crate::payment::Payments;
-use crate::product::Products;
+use crate::payment::{PaymentUnit, Payments};
+use crate::product::{Products, StockUnit};
 use crate::transaction::{Failed, Stage};
 use crate::url::{DatabaseUrl, Location};
 use crate::user::Users;
@@ -35,6 +36,9 @@ pub(crate) type SqliteConn = SyncConnectionWrapper<SqliteConnection, Blocking>;
 const POOL_SIZE_MAX: usize = 1_000;
 /// Milliseconds of silence after which the system asks whether the server's machine is still there.
 const TCP_KEEPALIVE_MS: u32 = 10_000;
+/// How many writes of one kind may run in transactions of their own on MySQL, which syncs several of
+/// them at once by itself. SQLite has one writer.
+const MYSQL_ALONE_MAX: usize = 4;
 /// What every MySQL session is set to. READ COMMITTED locks only the rows that a statement changes;
 /// a strict mode refuses a value that does not fit instead of cutting it.
 ///
@@ -56,15 +60,19 @@ pub struct DatabaseSettings {
     pub pool_size: usize,
     /// How long to wait for a connection, default 5 s.
     pub acquire_timeout: Duration,
+    /// Whether concurrent writes share transactions, default yes. A lone write never waits for
+    /// others to join it.
+    pub group_commit: bool,
 }
 
 impl DatabaseSettings {
-    /// Ten connections, 5 s.
+    /// Ten connections, 5 s, shared transactions.
     pub fn new(url: DatabaseUrl) -> Self {
         Self {
             url,
             pool_size: 10,
             acquire_timeout: Duration::from_secs(5),
+            group_commit: true,
         }
     }
 }
@@ -120,6 +128,7 @@ pub struct MySqlServer {
     pool: Pool<AsyncMysqlConnection>,
     acquire_timeout: Duration,
     jitter: Arc<AtomicU64>,
+    groups: Option<Groups>,
 }
 
 /// A pool of connections to a SQLite file.
@@ -131,6 +140,23 @@ pub struct SqliteFile {
     /// SQLite is a matter of luck and occupies a thread.
     writer: Arc<Mutex<()>>,
     jitter: Arc<AtomicU64>,
+    groups: Option<Groups>,
+}
+
+/// The calls that may share a transaction, by kind of work.
+#[derive(Clone)]
+struct Groups {
+    payments: Arc<Group<PaymentUnit>>,
+    stock: Arc<Group<StockUnit>>,
+}
+
+impl Groups {
+    fn new(alone_max: usize, patience: Duration) -> Self {
+        Self {
+            payments: Arc::new(Group::new(alone_max, patience)),
+            stock: Arc::new(Group::new(alone_max, patience)),
+        }
+    }
 }
 
 impl Database {
@@ -149,10 +175,12 @@ impl Database {
             ref url,
             pool_size,
             acquire_timeout,
+            group_commit,
         } = settings;
         if !(1..=POOL_SIZE_MAX).contains(&pool_size) {
             return Err(ConnectError::PoolSize(pool_size));
         }
+        let groups = |alone_max| group_commit.then(|| Groups::new(alone_max, acquire_timeout));
         match &url.0 {
             Location::MySql { url, .. } => {
                 // Conflicts of several processes must not come back in step.
@@ -162,6 +190,7 @@ impl Database {
                     pool,
                     acquire_timeout,
                     jitter,
+                    groups: groups(MYSQL_ALONE_MAX),
                 }))
             }
             Location::Sqlite(path) => {
@@ -179,6 +208,7 @@ impl Database {
                     acquire_timeout,
                     writer,
                     jitter,
+                    groups: groups(1),
                 });
                 database.ping().await?;
                 Ok(database)
@@ -212,6 +242,35 @@ impl Database {
     /// Where buyers are kept.
     pub fn users(&self) -> Arc<dyn UserRepository> {
         Arc::new(Users::new(self.clone()))
+    }
+
+    /// How many writes shared a transaction with others so far.
+    pub fn shared_writes(&self) -> SharedWrites {
+        let Some(Groups { payments, stock }) = self.groups() else {
+            return SharedWrites::default();
+        };
+        let (payments, stock) = (payments.shared_writes(), stock.shared_writes());
+        SharedWrites {
+            transactions: payments.transactions + stock.transactions,
+            writes: payments.writes + stock.writes,
+        }
+    }
+
+    fn groups(&self) -> Option<&Groups> {
+        match self {
+            Self::MySql(server) => server.groups.as_ref(),
+            Self::Sqlite(file) => file.groups.as_ref(),
+        }
+    }
+
+    /// The writes of payments, if they are to share transactions.
+    pub(crate) fn payment_group(&self) -> Option<&Arc<Group<PaymentUnit>>> {
+        self.groups().map(|groups| &groups.payments)
+    }
+
+    /// The same of stock.
+    pub(crate) fn stock_group(&self) -> Option<&Arc<Group<StockUnit>>> {
+        self.groups().map(|groups| &groups.stock)
     }
 
     /// Whether this is a SQLite file.

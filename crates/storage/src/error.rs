@@ -50,6 +50,15 @@ impl Fault {
         matches!(self, Self::Lost(_))
     }
 
+    /// The same for another unit of the transaction that it ended.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Conflict(source) => Self::Conflict(source.to_string().into()),
+            Self::Lost(source) => Self::Lost(source.to_string().into()),
+            Self::Corrupt(source) => Self::Corrupt(source.to_string().into()),
+        }
+    }
+
     /// What the ports call it.
     pub(crate) fn into_store_error(self, action: &'static str) -> StoreError {
         match self {

@@ -3,11 +3,14 @@
 // First, because the macros of a file are known only to the files after it.
 #[macro_use]
 mod transaction;
+#[macro_use]
+mod bulk;
 
 mod blocking;
 mod database;
 mod demo;
 mod error;
+mod group;
 mod lease;
 mod migrations;
 mod payment;
@@ -20,6 +23,7 @@ mod user;
 pub use blocking::{Blocking, BlockingRunner, ThreadPool};
 pub use database::{ConnectError, Database, DatabaseSettings, MySqlServer, PoolStatus, SqliteFile};
 pub use error::BoxError;
+pub use group::SharedWrites;
 pub use migrations::{MigrateError, SchemaState};
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
 

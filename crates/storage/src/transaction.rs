@@ -9,7 +9,6 @@ use diesel::QueryResult;
 use diesel::mysql::Mysql;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sqlite::Sqlite;
-use kernel::StoreError;
 
 use crate::database::Database;
 use crate::error::Fault;
@@ -52,11 +51,26 @@ pub(crate) struct Failed {
     pub(crate) fault: Fault,
 }
 
+impl Failed {
+    /// Whether it is certain that nothing was committed, and a write that shared the transaction may
+    /// fare better alone.
+    pub(crate) fn is_worth_another_way(&self) -> bool {
+        match (&self.fault, self.stage) {
+            (Fault::Conflict(_), Stage::Inside | Stage::Commit) => true,
+            (Fault::Conflict(_), Stage::Connect | Stage::Before | Stage::Read) => false,
+            (Fault::Corrupt(_), stage) => stage != Stage::Commit,
+            (Fault::Lost(_), _) => false,
+        }
+    }
+}
+
 /// Counts the tries of one transaction or query and decides whether there is another.
 pub(crate) struct Tries<'a> {
-    database: &'a Database,
+    pub(crate) database: &'a Database,
     action: &'static str,
     failed: u32,
+    /// Whether those who share the transaction had better go on alone after a conflict.
+    is_shared: bool,
 }
 
 impl<'a> Tries<'a> {
@@ -65,19 +79,27 @@ impl<'a> Tries<'a> {
             database,
             action,
             failed: 0,
+            is_shared: false,
         }
     }
 
-    /// Returns when it is time for another try, or the error that the caller gets.
+    /// For a transaction that several writes share. A conflict inside ends it: one row that somebody
+    /// else has locked must not hold up the others for one lock wait after another.
+    pub(crate) fn shared(database: &'a Database, action: &'static str) -> Self {
+        Self {
+            is_shared: true,
+            ..Self::new(database, action)
+        }
+    }
+
+    /// Returns when it is time for another try, or the failure that remains.
     ///
     /// A conflict is repeated at any stage: the database said that nothing was committed. A dead
     /// connection is replaced only when nothing can have happened yet.
-    pub(crate) async fn again(
-        &mut self,
-        Failed { stage, fault }: Failed,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn again(&mut self, Failed { stage, fault }: Failed) -> Result<(), Failed> {
         self.failed += 1;
         let repeatable = match (&fault, stage) {
+            (Fault::Conflict(_), Stage::Inside | Stage::Commit) if self.is_shared => false,
             (Fault::Conflict(_), _) => self.failed < TRIES_MAX,
             (Fault::Lost(_), Stage::Before | Stage::Read) => self.failed < 3,
             (Fault::Lost(_), Stage::Connect | Stage::Inside | Stage::Commit) => false,
@@ -88,7 +110,7 @@ impl<'a> Tries<'a> {
             self.database.forget_idle_connections();
         }
         if !repeatable {
-            return Err(fault.into_store_error(self.action));
+            return Err(Failed { stage, fault });
         }
         tracing::debug!(
             action = self.action,
@@ -154,8 +176,8 @@ macro_rules! with_conn {
             match tried {
                 Ok(value) => break Ok(value),
                 Err(failed) => {
-                    if let Err(error) = tries.again(failed).await {
-                        break Err(error);
+                    if let Err(failed) = tries.again(failed).await {
+                        break Err(failed.fault.into_store_error($action));
                     }
                 }
             }
@@ -180,16 +202,21 @@ macro_rules! with_conn {
 }
 
 /// Runs one transaction: `with_tx!(&database, "store a user", |connection| { … })`, where the body
-/// is a `Result<End<T>, Fault>`. Returns `Result<T, StoreError>`.
+/// is a `Result<End<T>, Fault>`. Returns `Result<T, StoreError>`; with `Tries` in place of the
+/// database and the action, `Result<T, Failed>`.
 ///
 /// When the surrounding future is dropped, the connection is closed and the transaction rolled
 /// back, or committed if COMMIT was sent.
 macro_rules! with_tx {
     ($database:expr, $action:expr, |$connection:ident| $body:block) => {{
-        let database: &$crate::database::Database = $database;
-        let mut tries = $crate::transaction::Tries::new(database, $action);
+        let tries = $crate::transaction::Tries::new($database, $action);
+        with_tx!(tries, |$connection| $body)
+            .map_err(|failed: $crate::transaction::Failed| failed.fault.into_store_error($action))
+    }};
+    ($tries:expr, |$connection:ident| $body:block) => {{
+        let mut tries: $crate::transaction::Tries<'_> = $tries;
         loop {
-            let tried = match database {
+            let tried = match tries.database {
                 $crate::database::Database::MySql(server) => match server.lease().await {
                     Ok(mut lease) => {
                         let work = with_tx!(@work lease, |$connection| $body);
@@ -205,8 +232,8 @@ macro_rules! with_tx {
             match tried {
                 Ok(value) => break Ok(value),
                 Err(failed) => {
-                    if let Err(error) = tries.again(failed).await {
-                        break Err(error);
+                    if let Err(failed) = tries.again(failed).await {
+                        break Err(failed);
                     }
                 }
             }

@@ -13,7 +13,7 @@ use crate::shop::Shop;
 use crate::stage::{API_KEY, QUICK, Stage};
 
 /// Every setting: flag, variable, default as `--help` shows it.
-const SETTINGS: [(&str, &str, &str); 20] = [
+const SETTINGS: [(&str, &str, &str); 21] = [
     ("--listen", "LISTEN", "127.0.0.1:8080"),
     ("--database-url", "DATABASE_URL", "sqlite:data/payments.db"),
     ("--toss-secret-key", "TOSS_SECRET_KEY", ""),
@@ -28,6 +28,7 @@ const SETTINGS: [(&str, &str, &str); 20] = [
     ("--recovery-concurrency", "RECOVERY_CONCURRENCY", "32"),
     ("--payment-expiry", "PAYMENT_EXPIRY", "30m"),
     ("--database-pool-size", "DATABASE_POOL_SIZE", "10"),
+    ("--group-commit", "GROUP_COMMIT", "on"),
     ("--api-key", "API_KEY", ""),
     ("--drain-delay", "DRAIN_DELAY", "3s"),
     ("--shutdown-grace", "SHUTDOWN_GRACE", "70s"),

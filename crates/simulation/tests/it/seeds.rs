@@ -13,7 +13,7 @@ fn seeds() -> u64 {
 }
 
 /// What only some schedules contain, and the random schedules as a whole must.
-const PARTS: [&str; 22] = [
+const PARTS: [&str; 23] = [
     "answers of the bank delayed",
     "answers of the bank lost",
     "books compared with the bank's",
@@ -34,6 +34,7 @@ const PARTS: [&str; 22] = [
     "requests to the bank doubled",
     "requests to the bank lost",
     "requests to the bank overtaken by later ones",
+    "schedules with writes that shared a transaction",
     "stalls",
     "statements that failed",
 ];

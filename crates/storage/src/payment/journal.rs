@@ -8,8 +8,20 @@ use payment_domain::model::{
 };
 
 use super::rows::{count, moment, status};
-use super::schema::{payment_attempt, payment_history, payment_outbox, payment_transaction};
+use super::schema::{
+    payment_attempt, payment_history, payment_outbox, payment_quarantine, payment_transaction,
+};
 use crate::error::Fault;
+
+bulk!(HistoryRow => payment_history);
+bulk!(TransactionRow => payment_transaction);
+bulk!(OutboxRow => payment_outbox);
+bulk!(QuarantineRow => payment_quarantine);
+bulk!(
+    AttemptRow => payment_attempt,
+    key (payment_attempt::order_id, payment_attempt::attempt_no),
+    changes [outcome, code, message, trace_id, finished_at]
+);
 
 /// What came of an attempt; `None` is NULL.
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -55,7 +67,7 @@ impl AttemptEnd {
 }
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = payment_attempt)]
+#[diesel(table_name = payment_attempt, treat_none_as_default_value = false)]
 pub(super) struct AttemptRow {
     order_id: String,
     attempt_no: i64,
@@ -78,6 +90,16 @@ impl AttemptRow {
             started_at: micros(attempt.started_at),
             end: AttemptEnd::encode(attempt.result.as_ref(), attempt.finished_at.map(micros)),
         }
+    }
+
+    /// Order and number.
+    pub(super) fn key(&self) -> (String, i64) {
+        (self.order_id.clone(), self.attempt_no)
+    }
+
+    /// The same attempt with this end.
+    pub(super) fn ended(self, end: AttemptEnd) -> Self {
+        Self { end, ..self }
     }
 
     pub(super) fn decode(self) -> Result<Attempt, Fault> {
@@ -172,8 +194,26 @@ impl TransactionRow {
     }
 }
 
+/// A payment that waits for a person.
+#[derive(Insertable)]
+#[diesel(table_name = payment_quarantine, treat_none_as_default_value = false)]
+pub(super) struct QuarantineRow {
+    order_id: String,
+    quarantined_at: i64,
+}
+
+impl QuarantineRow {
+    /// The payment of a change that puts it there.
+    pub(super) fn encode(change: &Change) -> Self {
+        Self {
+            order_id: change.after.order_id.to_string(),
+            quarantined_at: micros(change.history.at),
+        }
+    }
+}
+
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = payment_outbox)]
+#[diesel(table_name = payment_outbox, treat_none_as_default_value = false)]
 pub(super) struct OutboxRow {
     order_id: String,
     fence: i64,

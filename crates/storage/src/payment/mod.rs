@@ -2,6 +2,7 @@
 //! `payment_transaction`, `payment_outbox`, `payment_quarantine`, `checkout_idempotency`,
 //! `reconcile_run` and `reconcile_break`.
 
+mod batch;
 mod journal;
 mod queue;
 mod reconcile;
@@ -21,6 +22,8 @@ use payment_domain::model::{
 };
 use payment_domain::port::{Applied, CheckoutKey, DuePayment, Inserted, PaymentRepository, Vitals};
 
+use self::batch::PaymentAnswer;
+pub(crate) use self::batch::PaymentUnit;
 use self::journal::{AttemptRow, HistoryRow, OutboxRow, TransactionRow};
 use self::rows::{LineRow, PaymentRow};
 use self::schema::{
@@ -48,7 +51,14 @@ impl PaymentRepository for Payments {
         payment: &Payment,
         key: Option<&'a CheckoutKey>,
     ) -> Result<Inserted, StoreError> {
-        write::insert(&self.database, payment, key).await
+        let Some(group) = self.database.payment_group() else {
+            return write::insert(&self.database, payment, key).await;
+        };
+        let unit = PaymentUnit::Insert(Box::new(payment.clone()), key.cloned());
+        match group.run(&self.database, unit).await? {
+            PaymentAnswer::Inserted(inserted) => Ok(inserted),
+            other => Err(other.misplaced(write::INSERT)),
+        }
     }
 
     async fn find_checkout(
@@ -89,7 +99,14 @@ impl PaymentRepository for Payments {
     }
 
     async fn apply(&self, change: &Change) -> Result<Applied, StoreError> {
-        write::apply(&self.database, change).await
+        let Some(group) = self.database.payment_group() else {
+            return write::apply(&self.database, change).await;
+        };
+        let unit = PaymentUnit::Apply(Box::new(change.clone()));
+        match group.run(&self.database, unit).await? {
+            PaymentAnswer::Applied(applied) => Ok(applied),
+            other => Err(other.misplaced(write::APPLY)),
+        }
     }
 
     async fn due(
@@ -208,11 +225,14 @@ impl PaymentRepository for Payments {
     }
 
     async fn message_delivered(&self, key: &OutboxKey) -> Result<(), StoreError> {
-        with_tx!(&self.database, "remove a delivered message", |connection| {
-            let message = payment_outbox::table.find((key.order_id.as_str(), key.fence.get()));
-            diesel::delete(message).execute(connection).await?;
-            Ok(End::Commit(()))
-        })
+        let Some(group) = self.database.payment_group() else {
+            return write::delivered(&self.database, key).await;
+        };
+        let unit = PaymentUnit::Delivered(key.clone());
+        match group.run(&self.database, unit).await? {
+            PaymentAnswer::Delivered => Ok(()),
+            other => Err(other.misplaced(write::DELIVERED)),
+        }
     }
 
     async fn message_failed(&self, key: &OutboxKey, retry_at: Timestamp) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! The payment's own rows, `payment_event` and `payment_order`, and back.
+//! The payment's own rows, `payment_event`, `payment_order` and `checkout_idempotency`, and back.
 
 use diesel::prelude::*;
 use kernel::{
@@ -7,17 +7,30 @@ use kernel::{
 use payment_domain::model::{
     Buyer, Failure, FailureKind, GatewaySecret, Payment, PaymentLine, PaymentStatus, VirtualAccount,
 };
+use payment_domain::port::{CheckoutKey, Inserted};
 use serde::{Deserialize, Serialize};
 
-use super::schema::{payment_event, payment_order};
+use super::schema::{checkout_idempotency, payment_event, payment_order};
 use crate::error::Fault;
+
+bulk!(
+    PaymentRow => payment_event,
+    key payment_event::order_id,
+    changes [
+        balance_amount, status, fence, due_at, attempts, looks, absences, payment_key, method,
+        receipt_url, approved_at, virtual_account, gateway_secret, failure_kind,
+        failure_product_id, failure_code, failure_message, updated_at,
+    ]
+);
+bulk!(LineRow => payment_order);
+bulk!(CheckoutKeyRow => checkout_idempotency);
 
 const DECLINED: &str = "DECLINED";
 const STOCK_SHORT: &str = "STOCK_SHORT";
 
 /// The columns that never change.
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = payment_event)]
+#[diesel(table_name = payment_event, treat_none_as_default_value = false)]
 pub(super) struct PaymentIdentity {
     order_id: String,
     order_name: String,
@@ -53,7 +66,7 @@ pub(super) struct PaymentState {
 }
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = payment_event)]
+#[diesel(table_name = payment_event, treat_none_as_default_value = false)]
 pub(super) struct PaymentRow {
     #[diesel(embed)]
     identity: PaymentIdentity,
@@ -62,7 +75,7 @@ pub(super) struct PaymentRow {
 }
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = payment_order)]
+#[diesel(table_name = payment_order, treat_none_as_default_value = false)]
 pub(super) struct LineRow {
     order_id: String,
     line_no: i64,
@@ -71,6 +84,17 @@ pub(super) struct LineRow {
     quantity: i64,
     unit_price: i64,
     amount: i64,
+}
+
+/// Whose order a checkout key made.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = checkout_idempotency, treat_none_as_default_value = false)]
+pub(super) struct CheckoutKeyRow {
+    user_id: i64,
+    idempotency_key: String,
+    order_id: String,
+    fingerprint: String,
+    created_at: i64,
 }
 
 /// A virtual account as JSON in its one column; times in microseconds like everywhere.
@@ -197,6 +221,31 @@ impl PaymentRow {
             created_at: from_micros(identity.created_at),
             expires_at: from_micros(identity.expires_at),
             updated_at: from_micros(state.updated_at),
+        })
+    }
+}
+
+impl CheckoutKeyRow {
+    pub(super) fn encode(key: &CheckoutKey, payment: &Payment) -> Self {
+        Self {
+            user_id: key.user_id.get(),
+            idempotency_key: key.key.as_str().to_owned(),
+            order_id: payment.order_id.to_string(),
+            fingerprint: key.fingerprint.clone(),
+            created_at: micros(payment.created_at),
+        }
+    }
+
+    /// User and key.
+    pub(super) fn key(&self) -> (i64, String) {
+        (self.user_id, self.idempotency_key.clone())
+    }
+
+    /// What whoever finds the key taken is told.
+    pub(super) fn taken(self) -> Result<Inserted, Fault> {
+        Ok(Inserted::KeyTaken {
+            order_id: OrderId::try_from(self.order_id)?,
+            fingerprint: self.fingerprint,
         })
     }
 }

@@ -2,12 +2,14 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use kernel::{OrderId, StoreError, Timestamp, micros};
-use payment_domain::model::{AttemptChange, Change, Payment, PaymentStatus};
+use kernel::{StoreError, Timestamp, micros};
+use payment_domain::model::{AttemptChange, Change, OutboxKey, Payment, PaymentStatus};
 use payment_domain::port::{Applied, CheckoutKey, Inserted};
 
-use super::journal::{AttemptEnd, AttemptRow, HistoryRow, OutboxRow, TransactionRow};
-use super::rows::{LineRow, PaymentRow, PaymentState};
+use super::journal::{
+    AttemptEnd, AttemptRow, HistoryRow, OutboxRow, QuarantineRow, TransactionRow,
+};
+use super::rows::{CheckoutKeyRow, LineRow, PaymentRow, PaymentState};
 use super::schema::{
     checkout_idempotency, payment_attempt, payment_event, payment_history, payment_order,
     payment_outbox, payment_quarantine, payment_transaction,
@@ -16,6 +18,11 @@ use crate::database::Database;
 use crate::error::{Fault, is_taken};
 use crate::transaction::End;
 
+/// What is being done, for errors.
+pub(super) const INSERT: &str = "store a payment";
+pub(super) const APPLY: &str = "store a change of a payment";
+pub(super) const DELIVERED: &str = "remove a delivered message";
+
 /// The key comes first: of many checkouts under one key, its primary key lets one through, and the
 /// others wait for that one's end and then read whose it is.
 pub(super) async fn insert(
@@ -23,41 +30,22 @@ pub(super) async fn insert(
     payment: &Payment,
     key: Option<&CheckoutKey>,
 ) -> Result<Inserted, StoreError> {
-    with_tx!(database, "store a payment", |connection| {
-        if let Some(CheckoutKey {
-            user_id,
-            key,
-            fingerprint,
-        }) = key
-        {
+    with_tx!(database, INSERT, |connection| {
+        if let Some(key) = key {
             let inserted = diesel::insert_into(checkout_idempotency::table)
-                .values((
-                    checkout_idempotency::user_id.eq(user_id.get()),
-                    checkout_idempotency::idempotency_key.eq(key.as_str()),
-                    checkout_idempotency::order_id.eq(payment.order_id.as_str()),
-                    checkout_idempotency::fingerprint.eq(fingerprint),
-                    checkout_idempotency::created_at.eq(micros(payment.created_at)),
-                ))
+                .values(CheckoutKeyRow::encode(key, payment))
                 .execute(connection)
                 .await;
             match inserted {
                 Ok(_) => {}
                 Err(error) if is_taken(&error) => {
                     let owner = checkout_idempotency::table
-                        .find((user_id.get(), key.as_str()))
-                        .select((
-                            checkout_idempotency::order_id,
-                            checkout_idempotency::fingerprint,
-                        ));
-                    let owner: Option<(String, String)> =
-                        owner.first(connection).await.optional()?;
+                        .find((key.user_id.get(), key.key.as_str()))
+                        .select(CheckoutKeyRow::as_select());
+                    let owner: Option<CheckoutKeyRow> = owner.first(connection).await.optional()?;
                     // Gone again: somebody tidied up in between.
-                    let (order_id, fingerprint) = owner.ok_or(Fault::Conflict(error.into()))?;
-                    let order_id = OrderId::try_from(order_id)?;
-                    return Ok(End::RollBack(Inserted::KeyTaken {
-                        order_id,
-                        fingerprint,
-                    }));
+                    let owner = owner.ok_or(Fault::Conflict(error.into()))?;
+                    return Ok(End::RollBack(owner.taken()?));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -85,7 +73,7 @@ pub(super) async fn insert(
 /// One conditional update decides; what else the change brings follows only if it hit.
 pub(super) async fn apply(database: &Database, change: &Change) -> Result<Applied, StoreError> {
     let id = &change.after.order_id;
-    with_tx!(database, "store a change of a payment", |connection| {
+    with_tx!(database, APPLY, |connection| {
         let expected = payment_event::table
             .find(id.as_str())
             .filter(payment_event::status.eq(change.expected_status.as_str()))
@@ -127,10 +115,7 @@ pub(super) async fn apply(database: &Database, change: &Change) -> Result<Applie
         let is_quarantined = change.after.status == PaymentStatus::Quarantined;
         if is_quarantined && !was_quarantined {
             diesel::insert_into(payment_quarantine::table)
-                .values((
-                    payment_quarantine::order_id.eq(id.as_str()),
-                    payment_quarantine::quarantined_at.eq(micros(change.history.at)),
-                ))
+                .values(QuarantineRow::encode(change))
                 .execute(connection)
                 .await?;
         } else if was_quarantined && !is_quarantined {
@@ -153,6 +138,14 @@ pub(super) async fn apply(database: &Database, change: &Change) -> Result<Applie
                 .await?;
         }
         Ok(End::Commit(Applied::Yes))
+    })
+}
+
+pub(super) async fn delivered(database: &Database, key: &OutboxKey) -> Result<(), StoreError> {
+    with_tx!(database, DELIVERED, |connection| {
+        let message = payment_outbox::table.find((key.order_id.as_str(), key.fence.get()));
+        diesel::delete(message).execute(connection).await?;
+        Ok(End::Commit(()))
     })
 }
 

@@ -5,6 +5,7 @@
 //! rising id: two transactions can wait for one another, but never in a circle.
 
 mod balance;
+mod batch;
 mod catalog;
 mod reservation;
 mod rows;
@@ -18,6 +19,8 @@ use product_domain::model::{
 };
 use product_domain::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
 
+use self::batch::StockAnswer;
+pub(crate) use self::batch::StockUnit;
 use crate::database::Database;
 
 /// The repository of products and reservations.
@@ -78,7 +81,14 @@ impl ProductRepository for Products {
     }
 
     async fn hold(&self, hold: &Hold, now: Timestamp) -> Result<HoldOutcome, StoreError> {
-        reservation::hold(&self.database, hold, now).await
+        let Some(group) = self.database.stock_group() else {
+            return reservation::hold(&self.database, hold, now).await;
+        };
+        let unit = StockUnit::Hold(hold.clone(), now);
+        match group.run(&self.database, unit).await? {
+            StockAnswer::Hold(outcome) => Ok(outcome),
+            other => Err(other.misplaced(reservation::HOLD)),
+        }
     }
 
     async fn release(
@@ -87,11 +97,25 @@ impl ProductRepository for Products {
         fence: Fence,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        reservation::release(&self.database, order_id, fence, now).await
+        let Some(group) = self.database.stock_group() else {
+            return reservation::release(&self.database, order_id, fence, now).await;
+        };
+        let unit = StockUnit::Release(order_id.clone(), fence, now);
+        match group.run(&self.database, unit).await? {
+            StockAnswer::Release => Ok(()),
+            other => Err(other.misplaced(reservation::RELEASE)),
+        }
     }
 
     async fn sell(&self, order_id: &OrderId, now: Timestamp) -> Result<SellDecision, StoreError> {
-        reservation::sell(&self.database, order_id, now).await
+        let Some(group) = self.database.stock_group() else {
+            return reservation::sell(&self.database, order_id, now).await;
+        };
+        let unit = StockUnit::Sell(order_id.clone(), now);
+        match group.run(&self.database, unit).await? {
+            StockAnswer::Sell(decision) => Ok(decision),
+            other => Err(other.misplaced(reservation::SELL)),
+        }
     }
 
     async fn reservation(&self, order_id: &OrderId) -> Result<Option<Reservation>, StoreError> {

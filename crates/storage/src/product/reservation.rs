@@ -13,6 +13,11 @@ use crate::database::Database;
 use crate::error::raced;
 use crate::transaction::{End, Locked};
 
+/// What is being done, for errors.
+pub(super) const HOLD: &str = "hold stock";
+pub(super) const RELEASE: &str = "release stock";
+pub(super) const SELL: &str = "sell stock";
+
 /// An order's reservation, locked until the transaction ends: `Option<(state, fence)>`.
 macro_rules! locked_reservation {
     ($connection:ident, $order_id:ident) => {{
@@ -110,7 +115,7 @@ pub(super) async fn hold(
     let mut lines = hold.lines.clone();
     lines.sort_by_key(|line| line.product_id);
     let at = micros(now);
-    with_tx!(database, "hold stock", |connection| {
+    with_tx!(database, HOLD, |connection| {
         let stored = locked_reservation!(connection, order_id);
         match decide_hold(stored, *fence) {
             HoldDecision::Superseded => return Ok(End::RollBack(HoldOutcome::Superseded)),
@@ -180,7 +185,7 @@ pub(super) async fn release(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let at = micros(now);
-    with_tx!(database, "release stock", |connection| {
+    with_tx!(database, RELEASE, |connection| {
         let stored = locked_reservation!(connection, order_id);
         let decision = decide_release(stored, fence);
         if decision == ReleaseDecision::Ignore {
@@ -226,7 +231,7 @@ pub(super) async fn sell(
     now: Timestamp,
 ) -> Result<SellDecision, StoreError> {
     let at = micros(now);
-    with_tx!(database, "sell stock", |connection| {
+    with_tx!(database, SELL, |connection| {
         let stored = locked_reservation!(connection, order_id);
         let decision = decide_sell(stored.map(|(state, _)| state));
         match (decision, stored) {

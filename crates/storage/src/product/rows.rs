@@ -1,9 +1,16 @@
 use diesel::prelude::*;
-use kernel::{Fence, Money, ProductId, Quantity, SellerId};
+use kernel::{Fence, Money, OrderId, ProductId, Quantity, SellerId};
 use product_domain::model::{Product, ReservationLine, ReservationState, Stock};
 
 use super::schema::{product, stock_reservation, stock_reservation_line};
 use crate::error::Fault;
+
+bulk!(
+    KeptRow => stock_reservation,
+    key stock_reservation::order_id,
+    changes [fence, state, updated_at]
+);
+bulk!(HeldLineRow => stock_reservation_line);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = product)]
@@ -66,9 +73,30 @@ pub(super) struct ReservationRow {
 
 impl ReservationRow {
     pub(super) fn decode(self) -> Result<(ReservationState, Fence), Fault> {
-        let state = ReservationState::parse(&self.state)
-            .ok_or_else(|| Fault::corrupt(format!("a reservation is {}", self.state)))?;
-        Ok((state, Fence::from_stored(self.fence)))
+        decode_reservation(&self.state, self.fence)
+    }
+}
+
+fn decode_reservation(state: &str, fence: i64) -> Result<(ReservationState, Fence), Fault> {
+    let state = ReservationState::parse(state)
+        .ok_or_else(|| Fault::corrupt(format!("a reservation is {state}")))?;
+    Ok((state, Fence::from_stored(fence)))
+}
+
+/// A reservation's whole row, to be changed and written back.
+#[derive(Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = stock_reservation, treat_none_as_default_value = false)]
+pub(super) struct KeptRow {
+    pub(super) order_id: String,
+    pub(super) fence: i64,
+    pub(super) state: String,
+    pub(super) created_at: i64,
+    pub(super) updated_at: i64,
+}
+
+impl KeptRow {
+    pub(super) fn decode(&self) -> Result<(ReservationState, Fence), Fault> {
+        decode_reservation(&self.state, self.fence)
     }
 }
 
@@ -99,6 +127,38 @@ impl LineRow {
 
     pub(super) fn decode_all(rows: Vec<Self>) -> Result<Vec<ReservationLine>, Fault> {
         rows.into_iter().map(Self::decode).collect()
+    }
+}
+
+/// A line with its order, of several orders' lines.
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = stock_reservation_line, treat_none_as_default_value = false)]
+pub(super) struct HeldLineRow {
+    pub(super) order_id: String,
+    pub(super) product_id: i64,
+    quantity: i64,
+}
+
+impl HeldLineRow {
+    pub(super) fn encode(order_id: &OrderId, line: ReservationLine) -> Self {
+        Self {
+            order_id: order_id.to_string(),
+            product_id: line.product_id.get(),
+            quantity: line.quantity.into(),
+        }
+    }
+
+    pub(super) fn decode(&self) -> Result<ReservationLine, Fault> {
+        let &Self {
+            product_id,
+            quantity,
+            ..
+        } = self;
+        LineRow {
+            product_id,
+            quantity,
+        }
+        .decode()
     }
 }
 

@@ -53,6 +53,21 @@ async fn mysql_keeps_the_contract_of_users() {
     }
 }
 
+/// The others share transactions.
+#[tokio::test]
+async fn payments_with_transactions_of_their_own_keep_the_contract() {
+    for fresh in Fresh::all().await {
+        payment_domain::testing::contract::all(fresh.plain().await.payments()).await;
+    }
+}
+
+#[tokio::test]
+async fn products_with_transactions_of_their_own_keep_the_contract() {
+    for fresh in Fresh::all().await {
+        product_domain::testing::contract::all(fresh.plain().await.products()).await;
+    }
+}
+
 #[tokio::test]
 async fn databases_of_tests_do_not_share_rows() {
     let Some(server) = TestMySql::get().await else {

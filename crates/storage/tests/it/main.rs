@@ -5,6 +5,7 @@
 mod conflict;
 mod contract;
 mod demo;
+mod group;
 mod lease;
 mod migration;
 mod outage;
@@ -65,6 +66,15 @@ impl Fresh {
     /// Another process's view of the same database.
     async fn second(&self) -> Database {
         connected(&self.url).await
+    }
+
+    /// The same for a process in which every write has a transaction of its own.
+    async fn plain(&self) -> Database {
+        let settings = DatabaseSettings {
+            group_commit: false,
+            ..settings(&self.url)
+        };
+        Database::connect(&settings).await.unwrap()
     }
 
     /// A connection to the SQLite file that knows nothing of pools.
