@@ -28,7 +28,7 @@ use crate::mysql::Container;
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct Options {
-    /// Two pairs and short ones: less than five minutes
+    /// Two pairs and short ones: some five minutes
     #[arg(long, conflicts_with = "smoke")]
     quick: bool,
     /// Some twenty seconds on SQLite in a development build; fails on errors alone, and its numbers

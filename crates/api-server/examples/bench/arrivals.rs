@@ -215,7 +215,7 @@ async fn seen(
     let mut above: [Vec<f64>; 3] = Default::default();
     for run in 0..plan.pairs {
         let (served, mib) = ours(&set, crowd, crowd.schedule(plan)).await?;
-        drops.push(f64::from(u32::try_from(served.drops)?));
+        drops.push(f64::from(u32::try_from(served.dropped())?));
         resident_mib.push(mib);
         for (above, share) in above.iter_mut().zip(shares) {
             let gateway = crowd.gateway_quantile_ms(u32::try_from(share)?);
@@ -223,14 +223,15 @@ async fn seen(
         }
         println!(
             "  {id} {} of {}: {} dropped of {}, {:.1} / {:.1} / {:.1} ms above the gateway's \
-             p50 / p95 / p99, {mib:.0} MiB",
+             p50 / p95 / p99, {mib:.0} MiB {:?}",
             run + 1,
             plan.pairs,
-            served.drops,
+            served.dropped(),
             crowd.schedule(plan).arrivals(),
             above[0][run],
             above[1][run],
             above[2][run],
+            served.drops,
         );
     }
     set.end(place).await?;

@@ -2,6 +2,7 @@
 //! Latency counts from the intended moment, so that a server that stalls cannot hide it by keeping
 //! its clients from asking.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,13 +38,19 @@ pub(crate) struct Served {
     pub(crate) per_second: f64,
     /// From the intended moment to the good answer, sorted.
     pub(crate) latencies_ms: Vec<f64>,
-    /// Arrivals without a good answer.
-    pub(crate) drops: usize,
+    /// Arrivals without a good answer, by what happened to them.
+    pub(crate) drops: BTreeMap<String, usize>,
+}
+
+impl Served {
+    pub(crate) fn dropped(&self) -> usize {
+        self.drops.values().sum()
+    }
 }
 
 enum End {
     Good { at: Duration, took: Duration },
-    Dropped,
+    Dropped(String),
     Wrong(String),
 }
 
@@ -82,7 +89,7 @@ pub(crate) async fn run<W: Work>(
         arrived.spawn(async move { arrive(port, start, intended, &*work, &idle).await });
     }
     let given_up = start + schedule.lasts + schedule.patience;
-    let (mut at, mut took) = (Vec::new(), Vec::new());
+    let (mut at, mut took, mut drops) = (Vec::new(), Vec::new(), BTreeMap::new());
     while let Ok(Some(end)) = tokio::time::timeout_at(given_up.into(), arrived.join_next()).await {
         match end? {
             End::Good {
@@ -92,9 +99,13 @@ pub(crate) async fn run<W: Work>(
                 at.push(this_at);
                 took.push(this_took);
             }
-            End::Dropped => {}
+            End::Dropped(why) => *drops.entry(why).or_default() += 1,
             End::Wrong(what) => bail!("{what}"),
         }
+    }
+    let unanswered = arrived.len();
+    if unanswered > 0 {
+        drops.insert("not answered in time".to_owned(), unanswered);
     }
     let counted = at
         .iter()
@@ -105,7 +116,7 @@ pub(crate) async fn run<W: Work>(
         .as_secs_f64();
     Ok(Served {
         per_second: as_f64(counted.count()) / seconds,
-        drops: count - took.len(),
+        drops,
         latencies_ms: sorted_ms(took.into_iter()),
     })
 }
@@ -132,11 +143,11 @@ async fn arrive<W: Work>(
         Some(connection) => connection,
         None => match Connection::open(port).await {
             Ok(connection) => connection,
-            Err(_) => return End::Dropped,
+            Err(_) => return End::Dropped("no connection".to_owned()),
         },
     };
     let Ok(answer) = connection.post(&request).await else {
-        return End::Dropped;
+        return End::Dropped("the connection broke".to_owned());
     };
     idle.give(connection);
     match work.take(request.tag, &answer) {
@@ -144,7 +155,7 @@ async fn arrive<W: Work>(
             at: start.elapsed(),
             took: intended.elapsed(),
         },
-        Verdict::Refused => End::Dropped,
+        Verdict::Refused(code) => End::Dropped(format!("refused, {code}")),
         Verdict::Wrong(what) => End::Wrong(what),
     }
 }

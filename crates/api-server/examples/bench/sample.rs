@@ -19,6 +19,15 @@ pub(crate) fn quantile(sorted: &[f64], per_mille: usize) -> f64 {
     sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
 
+/// Without what nobody could measure: the latency of no answer, a part of nothing. JSON has no
+/// number for it.
+fn numbers(samples: Vec<f64>) -> Vec<f64> {
+    samples
+        .into_iter()
+        .filter(|sample| sample.is_finite())
+        .collect()
+}
+
 /// One of the things that were measured in turn.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Side {
@@ -29,11 +38,10 @@ pub(crate) struct Side {
 
 impl Side {
     pub(crate) fn new(name: impl Into<String>, unit: &'static str, samples: Vec<f64>) -> Self {
-        let name = name.into();
         Self {
-            name,
+            name: name.into(),
             unit,
-            samples,
+            samples: numbers(samples),
         }
     }
 }
@@ -66,7 +74,7 @@ impl Row {
             case: case.into(),
             what: what.into(),
             unit: "×",
-            samples: pairs.map(|(over, under)| over / under).collect(),
+            samples: numbers(pairs.map(|(over, under)| over / under).collect()),
             sides: vec![over, under],
         }
     }
@@ -84,7 +92,7 @@ impl Row {
             case: case.into(),
             what: what.into(),
             unit,
-            samples,
+            samples: numbers(samples),
             sides: Vec::new(),
         }
     }

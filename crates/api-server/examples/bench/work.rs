@@ -14,8 +14,8 @@ const CONFIRM: &str = "/api/v1/payments/confirm";
 pub(crate) enum Verdict {
     /// What was asked for.
     Good,
-    /// The server said that it has too much to do.
-    Refused,
+    /// The server said, with this code, that it cannot do it now.
+    Refused(String),
     /// Something that must not happen, whatever the load.
     Wrong(String),
 }
@@ -34,13 +34,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Anything but the wished answer.
 fn verdict_on(answer: &Answer) -> Verdict {
-    match answer.status {
-        503 => Verdict::Refused,
-        status => {
-            let body = String::from_utf8_lossy(&answer.body);
-            Verdict::Wrong(format!("HTTP {status} {body}"))
-        }
+    let body = String::from_utf8_lossy(&answer.body);
+    if answer.status == 503 {
+        let code = body.split(r#""code":""#).nth(1).unwrap_or_default();
+        return Verdict::Refused(code.split('"').next().unwrap_or_default().to_owned());
     }
+    Verdict::Wrong(format!("HTTP {} {body}", answer.status))
 }
 
 /// What orders look like.
