@@ -13,10 +13,14 @@
 //! dependencies whose features then differ. The tests of each crate are run once, in the step
 //! for all tests; running them again per package would link every test binary twice.
 //!
-//! The last two steps run optimised programs (profile `ci`: release without its link-time
+//! Simulation and chaos run optimised programs (profile `ci`: release without its link-time
 //! optimisation), which is a second set of compiled dependencies. Ten thousand schedules cannot be
 //! had otherwise: a development build runs fewer than ten a second. Chaos breaks programs by real
 //! time, and unoptimised ones would be at another place when they are struck.
+//!
+//! The last step, a short run of the benchmarks, builds two programs with the tests' features and
+//! profile. It shows that they run and that nothing goes wrong under load; what they measure is not
+//! looked at, because a machine of CI is as slow as its neighbours make it.
 
 use std::{
     path::Path,
@@ -24,7 +28,8 @@ use std::{
 };
 
 use crate::{
-    arrows, cargo::Cargo, chaos, error_pages, graph::Graph, simulate, surroundings::Surroundings,
+    arrows, bench, cargo::Cargo, chaos, error_pages, graph::Graph, simulate,
+    surroundings::Surroundings,
 };
 
 /// Random schedules of the step "simulation".
@@ -129,6 +134,11 @@ fn steps(members: &[String]) -> Vec<Step> {
             "chaos, short",
             chaos::run_short,
             "cargo xtask chaos --short",
+        ),
+        check(
+            "bench, smoke",
+            bench::run_smoke,
+            "cargo xtask bench --smoke",
         ),
     ]
 }
@@ -280,8 +290,10 @@ mod tests {
     const OPTIMISED: [&str; 2] = ["simulation", "chaos, short"];
 
     #[test]
-    fn optimised_programs_come_last_and_in_one_profile() {
+    fn optimised_programs_come_after_the_others_and_in_one_profile() {
         let mut steps = steps(&["kernel".to_owned()]);
+        let smoke = steps.pop().unwrap();
+        assert_eq!(smoke.title, "bench, smoke");
         let last = steps.split_off(steps.len() - OPTIMISED.len());
         let titles: Vec<_> = last.iter().map(|step| step.title).collect();
         assert_eq!(titles, OPTIMISED);
@@ -290,7 +302,7 @@ mod tests {
         }
     }
 
-    /// Chaos builds by itself and is no call.
+    /// Chaos and bench build by themselves and are no calls; bench has a test of its own for it.
     #[test]
     fn no_other_step_splits_the_compiled_dependencies() {
         let mut steps = steps(&["kernel".to_owned()]);

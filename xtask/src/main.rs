@@ -2,6 +2,7 @@
 
 mod arrows;
 mod backlog;
+mod bench;
 mod cargo;
 mod chaos;
 mod ci;
@@ -48,6 +49,11 @@ enum Command {
     Decide(backlog::DecideOptions),
     /// Replace two servers, one after the other, under load behind a proxy, and count failed requests
     Rolling(rolling::Options),
+    /// Measure what servers carry and what clients see, against other settings and small baselines
+    ///
+    /// Every ratio is measured in interleaved pairs on release builds and told with its range. All
+    /// of it takes most of an hour; --quick and --only take less.
+    Bench(bench::Options),
     /// Run the whole server under simulated faults; `cargo xtask simulate --help` says how
     Simulate(simulate::Options),
     /// Put known bugs into the source, one at a time, and show which test catches each
@@ -84,6 +90,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Backlog(options) => backlog::run(&root, &options),
         Command::Decide(options) => backlog::decide(&root, &options),
         Command::Rolling(options) => rolling::run(&root, &options),
+        Command::Bench(options) => bench::run(&root, &options),
         Command::Simulate(options) => simulate::run(&root, &options),
         Command::Mutants(options) => mutants::run(&root, &options),
         Command::Arrows => arrows::run(&root),

@@ -1,6 +1,6 @@
 //! A MySQL server in a container of its own, for the commands that kill, fill or measure one.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +9,8 @@ use anyhow::{Context as _, bail};
 
 /// How long MySQL may take to come up for the first time.
 const UP_WITHIN: Duration = Duration::from_secs(120);
+/// How long a container's own address may take to answer.
+const DIRECT_WITHIN: Duration = Duration::from_secs(1);
 /// The image without `TEST_MYSQL_IMAGE`.
 const IMAGE: &str = "mysql:8.4";
 
@@ -49,6 +51,29 @@ impl Container {
 
     pub(crate) fn url(&self) -> String {
         format!("mysql://root@127.0.0.1:{}/{}", self.port, self.database)
+    }
+
+    /// Past Docker's port on loopback, behind which a program copies every byte, if this machine can
+    /// reach containers by their address; else [`Container::url`]. Another one after a restart.
+    pub(crate) fn direct_url(&self) -> String {
+        let form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+        let mut inspect = Command::new("docker");
+        let output = inspect
+            .args(["inspect", "--format", form, &self.name])
+            .output();
+        let address = output.ok().and_then(|output| {
+            let address = String::from_utf8_lossy(&output.stdout)
+                .trim()
+                .parse()
+                .ok()?;
+            let address = SocketAddr::new(address, 3306);
+            TcpStream::connect_timeout(&address, DIRECT_WITHIN).ok()?;
+            Some(address)
+        });
+        match address {
+            Some(address) => format!("mysql://root@{address}/{}", self.database),
+            None => self.url(),
+        }
     }
 
     /// Brings the schema up to date, with the server program in this folder, as soon as MySQL

@@ -10,6 +10,7 @@
 mod child;
 mod decide;
 mod drain;
+#[path = "../shared/program.rs"]
 mod program;
 mod stage;
 mod strand;

@@ -1,0 +1,130 @@
+//! Plain SQL on MySQL: databases that come and go, and rows in bulk. The server that is measured
+//! has its own way to its database; nothing of this is in it.
+
+use anyhow::Context as _;
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Opts, OptsBuilder};
+
+/// Rows of one INSERT … SELECT.
+const ROWS_AT_ONCE: u64 = 50_000;
+/// What a payment has rows in when it is paid.
+const TABLES: [&str; 7] = [
+    "payment_event",
+    "payment_order",
+    "payment_attempt",
+    "payment_history",
+    "payment_transaction",
+    "stock_reservation",
+    "stock_reservation_line",
+];
+
+/// A MySQL server.
+#[derive(Debug, Clone)]
+pub(crate) struct MySql {
+    /// `mysql://USER@HOST:PORT`.
+    server: String,
+}
+
+impl MySql {
+    /// The server in a URL of one of its databases.
+    pub(crate) fn of(url: &str) -> anyhow::Result<Self> {
+        let (server, _) = url.rsplit_once('/').context("a URL with a database")?;
+        Ok(Self {
+            server: server.to_owned(),
+        })
+    }
+
+    /// Makes a database of this name, without what was in one of that name, and returns its URL.
+    pub(crate) async fn empty_database(&self, name: &str) -> anyhow::Result<String> {
+        let mut conn = connect(&format!("{}/mysql", self.server)).await?;
+        let make = format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}");
+        conn.query_drop(make).await?;
+        conn.disconnect().await?;
+        Ok(format!("{}/{name}", self.server))
+    }
+
+    pub(crate) async fn drop_database(&self, name: &str) -> anyhow::Result<()> {
+        let mut conn = connect(&format!("{}/mysql", self.server)).await?;
+        conn.query_drop(format!("DROP DATABASE {name}")).await?;
+        Ok(conn.disconnect().await?)
+    }
+
+    pub(crate) async fn version(&self) -> anyhow::Result<String> {
+        let mut conn = connect(&format!("{}/mysql", self.server)).await?;
+        let version: Option<String> = conn.query_first("SELECT VERSION()").await?;
+        conn.disconnect().await?;
+        version.context("a version")
+    }
+}
+
+/// How to reach it; always by TCP, because the socket file that a server names may be a container's.
+pub(crate) fn opts(url: &str) -> anyhow::Result<OptsBuilder> {
+    Ok(OptsBuilder::from_opts(Opts::from_url(url)?).prefer_socket(false))
+}
+
+pub(crate) async fn connect(url: &str) -> anyhow::Result<Conn> {
+    Ok(Conn::new(opts(url)?).await?)
+}
+
+/// Which of the payments in this database are DONE.
+pub(crate) async fn done(url: &str) -> anyhow::Result<Vec<String>> {
+    let mut conn = connect(url).await?;
+    let ids = conn.query("SELECT order_id FROM payment_event WHERE status = 'DONE'");
+    let ids = ids.await?;
+    conn.disconnect().await?;
+    Ok(ids)
+}
+
+/// Adds copies of this paid order until the database holds `rows` payments.
+pub(crate) async fn fill(url: &str, paid: &str, rows: u64) -> anyhow::Result<()> {
+    let mut conn = connect(url).await?;
+    // Copies are rows that a crash of this measurement may lose.
+    conn.query_drop(format!(
+        "SET SESSION cte_max_recursion_depth = {ROWS_AT_ONCE}, SESSION sql_log_bin = 0"
+    ))
+    .await?;
+    let there: Option<u64> = conn
+        .query_first("SELECT COUNT(*) FROM payment_event")
+        .await?;
+    for first in (there.unwrap_or(0)..rows).step_by(usize::try_from(ROWS_AT_ONCE)?) {
+        let count = ROWS_AT_ONCE.min(rows - first);
+        for table in TABLES {
+            copy(&mut conn, table, paid, first, count).await?;
+        }
+    }
+    for table in TABLES {
+        conn.query_drop(format!("ANALYZE TABLE {table}")).await?;
+    }
+    Ok(conn.disconnect().await?)
+}
+
+async fn copy(
+    conn: &mut Conn,
+    table: &str,
+    paid: &str,
+    first: u64,
+    count: u64,
+) -> anyhow::Result<()> {
+    let columns: Vec<String> = conn
+        .query(format!(
+            "SELECT column_name FROM information_schema.columns
+             WHERE table_schema = DATABASE() AND table_name = '{table}' ORDER BY ordinal_position"
+        ))
+        .await?;
+    let values = columns.iter().map(|column| match column.as_str() {
+        // Of the form that the server's own ids have, and older than any of them.
+        "order_id" => "CONCAT('00000000-', LPAD(HEX(number.n), 27, '0'))".to_owned(),
+        "payment_key" => "CONCAT('tgen_copy', LPAD(number.n, 15, '0'))".to_owned(),
+        "created_at" => "source.created_at - 1000000000000 + number.n".to_owned(),
+        column => format!("source.{column}"),
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    let last = first + count;
+    let copied = conn.query_drop(format!(
+        "INSERT INTO {table} ({}) WITH RECURSIVE number (n) AS
+             (SELECT {first} UNION ALL SELECT n + 1 FROM number WHERE n + 1 < {last})
+         SELECT {values} FROM number JOIN {table} source ON source.order_id = '{paid}'",
+        columns.join(", ")
+    ));
+    copied.await.with_context(|| format!("copies in {table}"))
+}
