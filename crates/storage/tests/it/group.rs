@@ -329,6 +329,15 @@ fn fates() -> Vec<Vec<Write>> {
             apply(finish(&claimed(&unbegun), 7)),
             apply(finish(&claimed(&unbegun), 1)),
         ]);
+        let outrun = name("outrun");
+        let mut late = finish(&claimed(&outrun), 1);
+        late.expected_fence = outrun.fence;
+        fates.push(vec![
+            insert(&outrun),
+            apply(claim(&outrun)),
+            apply(late),
+            apply(finish(&claimed(&outrun), 1)),
+        ]);
         let parked = name("parked");
         let fact = PaymentFact::Quarantined;
         let quarantine = change(&claimed(&parked), fact, PaymentStatus::Quarantined);
@@ -372,7 +381,7 @@ async fn changes_that_share_a_transaction_succeed_and_fail_each_by_itself() {
                 told_of_each_kind.insert(told.split(' ').next().unwrap().to_owned());
             }
             for kind in [
-                "paid", "stale", "unbegun", "parked", "keyed", "late", "other", "nobody",
+                "paid", "stale", "unbegun", "outrun", "parked", "keyed", "late", "other", "nobody",
             ] {
                 for n in 0..3 {
                     let id = order(&format!("{kind}-{n}"));
