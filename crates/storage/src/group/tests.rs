@@ -384,6 +384,8 @@ async fn units_of_a_transaction_whose_end_is_unknown_are_not_done_again() {
         test.go_on().await;
         test.expect(&["together [1, 2]"]);
         test.go_on().await;
+        // Nobody goes on alone.
+        test.expect(&[]);
         for call in calls {
             let told = call.await.unwrap();
             assert!(

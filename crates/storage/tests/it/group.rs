@@ -436,7 +436,8 @@ struct Count {
     count: i64,
 }
 
-/// A row that was not there when the transaction looked must stop it, not be written over.
+/// A row that was not there when the transaction looked must stop it, not be written over. The look
+/// waits at the last order's row, and has passed the place where the new one then comes.
 #[tokio::test]
 async fn a_reservation_that_another_process_stores_meanwhile_is_not_overwritten() {
     let Some(fresh) = Fresh::mysql().await else {
@@ -444,13 +445,14 @@ async fn a_reservation_that_another_process_stores_meanwhile_is_not_overwritten(
     };
     let shirt = product(&fresh.database, 10).await;
     let mut stranger = AsyncMysqlConnection::establish(&fresh.text).await.unwrap();
-    AsyncSimple::batch_execute(
-        &mut stranger,
-        "BEGIN; INSERT INTO stock_reservation VALUES ('round-0-order-2', 9, 'RELEASED', 0, 0)",
-    )
-    .await
-    .unwrap();
     let products = fresh.database.products();
+    let last = order("round-0-order-4");
+    products.release(&last, Fence::FIRST, now()).await.unwrap();
+    let lock =
+        "BEGIN; SELECT * FROM stock_reservation WHERE order_id = 'round-0-order-4' FOR UPDATE";
+    AsyncSimple::batch_execute(&mut stranger, lock)
+        .await
+        .unwrap();
     let calls = (0..5).map(|n| {
         let (products, hold) = (Arc::clone(&products), one_piece(0, n, shirt));
         async move { products.hold(&hold, now()).await.unwrap() }.boxed()
@@ -469,7 +471,9 @@ async fn a_reservation_that_another_process_stores_meanwhile_is_not_overwritten(
             }
             assert!(patience.elapsed() < PATIENCE);
         }
-        AsyncSimple::batch_execute(&mut stranger, "COMMIT")
+        let store = "INSERT INTO stock_reservation VALUES ('round-0-order-2', 9, 'RELEASED', 0, 0); \
+                     COMMIT";
+        AsyncSimple::batch_execute(&mut stranger, store)
             .await
             .unwrap();
     };
