@@ -1,13 +1,13 @@
 //! A disagreement: Toss approved something else than the order says. The money goes back, and a
 //! person looks at it.
 
-use kernel::Money;
+use kernel::{Money, StoreError};
 
 use super::PaymentService;
 use super::settle::{Finished, finished};
 use crate::model::{
-    AttemptKey, AttemptOutcome, AttemptPurpose, Change, GatewayPayment, GatewayStatus, Payment,
-    PaymentFact, Transaction, TransactionKind,
+    Attempt, AttemptKey, AttemptOutcome, AttemptPurpose, Change, GatewayPayment, GatewayStatus,
+    Payment, PaymentFact, Transaction, TransactionKind, Verdict,
 };
 use crate::port::{Applied, CancelRequest, GatewayAnswer, RejectionKind};
 use crate::receiver::{ConfirmError, ConfirmOutcome};
@@ -40,6 +40,50 @@ impl PaymentService {
         };
         let answer = self.ports.gateway.cancel(&request).await;
         self.quarantine(&owner, number, answer, what).await
+    }
+
+    /// Whether a disagreement was seen earlier: its money is on the books, or its cancel was begun and
+    /// may still reach Toss.
+    pub(super) async fn is_being_undone(&self, payment: &Payment) -> Result<bool, StoreError> {
+        if payment.balance > Money::ZERO {
+            return Ok(true);
+        }
+        // The first attempt is always a confirm.
+        if payment.attempts < 2 {
+            return Ok(false);
+        }
+        let attempts = self.ports.payments.attempts(&payment.order_id).await?;
+        let is_cancel = |attempt: &Attempt| attempt.purpose == AttemptPurpose::Cancel;
+        Ok(attempts.iter().any(is_cancel))
+    }
+
+    /// Whatever Toss shows now of a payment that is being undone: the order is not paid and not
+    /// payable before that money has gone back.
+    pub(super) async fn undo(
+        &self,
+        payment: &Payment,
+        truth: &GatewayPayment,
+        verdict: Verdict,
+    ) -> Result<ConfirmOutcome, ConfirmError> {
+        let what = match verdict {
+            Verdict::Dead { code, message } => {
+                return self.settle_declined(payment, None, &code, &message).await;
+            }
+            Verdict::Unreadable(status) => {
+                return self.settle_undecided(payment, None, &status).await;
+            }
+            Verdict::Disagreement(what) => what,
+            // Another order's money is left alone.
+            Verdict::OtherOrder if payment.balance == Money::ZERO => {
+                let why = format!("Toss shows order {}", truth.order_id);
+                return self.settle_undecided(payment, None, &why).await;
+            }
+            Verdict::OtherOrder => format!("Toss approved order {}", truth.order_id),
+            Verdict::Approved | Verdict::DepositAwaited | Verdict::Approvable => {
+                "Toss changed its account of a disagreement".to_owned()
+            }
+        };
+        self.settle_disagreement(payment, None, truth, &what).await
     }
 
     /// UNKNOWN under our lease, with the money that Toss took on the books.
