@@ -27,10 +27,11 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use kernel::{Clock as _, Money, OrderId, PaymentKey, ProductId, Quantity, SellerId, SystemClock};
 use payment_domain::model::{
-    Attempt, AttemptChange, AttemptOutcome, AttemptPurpose, AttemptResult, Change, HistoryEntry,
-    OutboxKey, Payment, PaymentFact, PaymentStatus, StockInstruction, Transaction, TransactionKind,
+    Attempt, AttemptChange, AttemptOutcome, AttemptPurpose, AttemptResult, Change, OutboxKey,
+    Payment, PaymentFact, StockInstruction, Transaction, TransactionKind,
 };
 use payment_domain::port::{Applied, Inserted, PaymentRepository};
+use payment_domain::testing::change;
 use product_domain::model::{Hold, NewProduct, ReservationLine, SellDecision, Stock};
 use product_domain::{HoldOutcome, ProductRepository};
 use storage::{Database, DatabaseSettings, DatabaseUrl};
@@ -150,33 +151,8 @@ impl Orders {
     }
 }
 
-fn change(payment: &Payment, fact: PaymentFact, to: PaymentStatus) -> Change {
-    let now = SystemClock.now();
-    let mut after = payment.clone();
-    after.status = to;
-    after.fence = payment.fence.next();
-    after.updated_at = now;
-    after.due_at = None;
-    Change {
-        expected_status: payment.status,
-        expected_fence: payment.fence,
-        history: HistoryEntry {
-            fence: after.fence,
-            from: Some(payment.status),
-            to,
-            fact,
-            at: now,
-            note: None,
-        },
-        after,
-        attempt: None,
-        transaction: None,
-        stock: None,
-    }
-}
-
 fn claim(payment: &Payment) -> Change {
-    let mut claim = change(payment, PaymentFact::Claimed, PaymentStatus::InProgress);
+    let mut claim = change(payment, PaymentFact::Claimed, SystemClock.now());
     let key: PaymentKey = format!("tgen_{}", payment.order_id).parse().unwrap();
     let now = claim.history.at;
     claim.after.payment_key = Some(key.clone());
@@ -195,7 +171,7 @@ fn claim(payment: &Payment) -> Change {
 }
 
 fn finish(payment: &Payment) -> Change {
-    let mut done = change(payment, PaymentFact::Approved, PaymentStatus::Done);
+    let mut done = change(payment, PaymentFact::Approved, SystemClock.now());
     done.after.balance = payment.total;
     done.after.method = Some("카드".into());
     done.after.approved_at = Some(done.history.at);

@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use kernel::{Money, OrderId, PaymentKey, ProductId, Quantity, Timestamp, UserId, from_micros};
 
-use crate::model::{Buyer, GatewayPayment, GatewayStatus, Payment, QuotedLine};
+use crate::model::{
+    Buyer, Change, GatewayPayment, GatewayStatus, Payment, PaymentFact, QuotedLine,
+};
 
 /// The moment at which fixtures are made: 2026-01-05T00:00:00Z.
 pub(crate) fn noon() -> Timestamp {
@@ -59,6 +61,15 @@ pub fn payment() -> Payment {
     let lines = vec![quoted(1, 50_000, 3), quoted(2, 30_000, 2)];
     let expiry = Duration::from_secs(30 * 60);
     Payment::check_out(order_id("order-000001"), buyer(), lines, noon(), expiry).expect("an order")
+}
+
+/// The change that records this fact, at this moment: next status and fence, a history entry, and
+/// nothing else yet.
+///
+/// # Panics
+/// When the fact cannot happen to a payment of that status.
+pub fn change(payment: &Payment, fact: PaymentFact, at: Timestamp) -> Change {
+    payment.change(fact, at).expect("a legal transition")
 }
 
 /// Toss's picture of this payment: a card, approved.

@@ -10,7 +10,7 @@ mod shelf;
 mod time;
 
 pub use fixtures::{
-    buyer, gateway_payment, gateway_status, order_id, payment, payment_key, quoted,
+    buyer, change, gateway_payment, gateway_status, order_id, payment, payment_key, quoted,
 };
 pub use gateway::ScriptedGateway;
 pub use ledger::ScriptedLedger;

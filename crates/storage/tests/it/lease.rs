@@ -7,10 +7,9 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kernel::Fence;
-use payment_domain::model::{
-    Change, HistoryEntry, Payment, PaymentFact, PaymentStatus, StockInstruction,
-};
+use payment_domain::model::{Change, Payment, PaymentFact, StockInstruction};
 use payment_domain::port::Applied;
+use payment_domain::testing::change;
 use product_domain::HoldOutcome;
 use product_domain::model::Hold;
 use storage::testing::hang_after;
@@ -107,25 +106,9 @@ impl StuckAfter {
 
 /// The buyer's time is over, as the expiry stores it.
 fn lapse(payment: &Payment) -> Change {
-    let mut after = payment.clone();
-    after.status = PaymentStatus::Expired;
-    after.fence = payment.fence.next();
-    after.due_at = None;
     Change {
-        expected_status: payment.status,
-        expected_fence: payment.fence,
-        history: HistoryEntry {
-            fence: after.fence,
-            from: Some(payment.status),
-            to: after.status,
-            fact: PaymentFact::CheckoutLapsed,
-            at: payment.expires_at,
-            note: None,
-        },
-        after,
-        attempt: None,
-        transaction: None,
         stock: Some(StockInstruction::Release),
+        ..change(payment, PaymentFact::CheckoutLapsed, payment.expires_at)
     }
 }
 
