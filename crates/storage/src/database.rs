@@ -22,7 +22,7 @@ use user_domain::UserRepository;
 
 use crate::blocking::Blocking;
 use crate::error::Fault;
-use crate::group::{Group, SharedWrites};
+use crate::group::{Group, SharedWrites, Turn};
 use crate::lease::Lease;
 use crate::payment::{PaymentUnit, Payments};
 use crate::product::{Products, StockUnit};
@@ -263,14 +263,16 @@ impl Database {
         }
     }
 
-    /// The writes of payments, if they are to share transactions.
-    pub(crate) fn payment_group(&self) -> Option<&Arc<Group<PaymentUnit>>> {
-        self.groups().map(|groups| &groups.payments)
+    /// How the next write of a payment goes.
+    pub(crate) fn payment_turn(&self) -> Turn<'_, PaymentUnit> {
+        let groups = self.groups();
+        groups.map_or(Turn::Alone(None), |groups| groups.payments.turn())
     }
 
     /// The same of stock.
-    pub(crate) fn stock_group(&self) -> Option<&Arc<Group<StockUnit>>> {
-        self.groups().map(|groups| &groups.stock)
+    pub(crate) fn stock_turn(&self) -> Turn<'_, StockUnit> {
+        let groups = self.groups();
+        groups.map_or(Turn::Alone(None), |groups| groups.stock.turn())
     }
 
     /// Whether this is a SQLite file.

@@ -112,8 +112,17 @@ enum Entered<U: Unit> {
     Waiting(Seat<U>),
 }
 
+/// How a write goes.
+pub(crate) enum Turn<'a, U: Unit> {
+    /// By itself, on the plain path, for as long as the place lives; without one where nothing is
+    /// shared.
+    Alone(Option<Alone<U>>),
+    /// In the group, by [`Group::run`].
+    Shared(&'a Arc<Group<U>>),
+}
+
 /// A unit is under way alone for as long as this lives. Then the first who waits leads.
-struct Alone<U: Unit>(Arc<Group<U>>);
+pub(crate) struct Alone<U: Unit>(Arc<Group<U>>);
 
 /// What a caller that waits wakes up to.
 enum Woken<U: Unit> {
@@ -152,6 +161,20 @@ impl<U: Unit> Group<U> {
             alone_max,
             patience,
         }
+    }
+
+    /// Alone if nobody waits and few are at work, so that such a write need not become a value.
+    pub(crate) fn turn(self: &Arc<Self>) -> Turn<'_, U> {
+        let alone = self.alone(&mut self.queue());
+        alone.map_or(Turn::Shared(self), |alone| Turn::Alone(Some(alone)))
+    }
+
+    fn alone(self: &Arc<Self>, queue: &mut Queue<U>) -> Option<Alone<U>> {
+        let is_free = !queue.is_led && queue.waiting.is_empty() && queue.alone < self.alone_max;
+        is_free.then(|| {
+            queue.alone += 1;
+            Alone(Arc::clone(self))
+        })
     }
 
     /// Does the unit, alone or with others. Dropping this future leaves open whether it is done.
@@ -212,9 +235,8 @@ impl<U: Unit> Group<U> {
 
     fn enter(self: &Arc<Self>, unit: U) -> Result<Entered<U>, StoreError> {
         let mut queue = self.queue();
-        if !queue.is_led && queue.waiting.is_empty() && queue.alone < self.alone_max {
-            queue.alone += 1;
-            return Ok(Entered::Alone(Alone(Arc::clone(self)), unit));
+        if let Some(alone) = self.alone(&mut queue) {
+            return Ok(Entered::Alone(alone, unit));
         }
         if queue.waiting.len() >= WAITING_MAX {
             return Err(unavailable(unit.action(), "too many wait for their turn"));

@@ -31,6 +31,7 @@ use self::schema::{
     payment_outbox, payment_quarantine, payment_transaction,
 };
 use crate::database::Database;
+use crate::group::Turn;
 use crate::transaction::End;
 
 /// The repository of payments.
@@ -51,8 +52,9 @@ impl PaymentRepository for Payments {
         payment: &Payment,
         key: Option<&'a CheckoutKey>,
     ) -> Result<Inserted, StoreError> {
-        let Some(group) = self.database.payment_group() else {
-            return write::insert(&self.database, payment, key).await;
+        let group = match self.database.payment_turn() {
+            Turn::Alone(_place) => return write::insert(&self.database, payment, key).await,
+            Turn::Shared(group) => group,
         };
         let unit = PaymentUnit::Insert(Box::new(payment.clone()), key.cloned());
         match group.run(&self.database, unit).await? {
@@ -99,8 +101,9 @@ impl PaymentRepository for Payments {
     }
 
     async fn apply(&self, change: &Change) -> Result<Applied, StoreError> {
-        let Some(group) = self.database.payment_group() else {
-            return write::apply(&self.database, change).await;
+        let group = match self.database.payment_turn() {
+            Turn::Alone(_place) => return write::apply(&self.database, change).await,
+            Turn::Shared(group) => group,
         };
         let unit = PaymentUnit::Apply(Box::new(change.clone()));
         match group.run(&self.database, unit).await? {
@@ -225,8 +228,9 @@ impl PaymentRepository for Payments {
     }
 
     async fn message_delivered(&self, key: &OutboxKey) -> Result<(), StoreError> {
-        let Some(group) = self.database.payment_group() else {
-            return write::delivered(&self.database, key).await;
+        let group = match self.database.payment_turn() {
+            Turn::Alone(_place) => return write::delivered(&self.database, key).await,
+            Turn::Shared(group) => group,
         };
         let unit = PaymentUnit::Delivered(key.clone());
         match group.run(&self.database, unit).await? {

@@ -22,6 +22,7 @@ use product_domain::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
 use self::batch::StockAnswer;
 pub(crate) use self::batch::StockUnit;
 use crate::database::Database;
+use crate::group::Turn;
 
 /// The repository of products and reservations.
 pub(crate) struct Products {
@@ -81,8 +82,9 @@ impl ProductRepository for Products {
     }
 
     async fn hold(&self, hold: &Hold, now: Timestamp) -> Result<HoldOutcome, StoreError> {
-        let Some(group) = self.database.stock_group() else {
-            return reservation::hold(&self.database, hold, now).await;
+        let group = match self.database.stock_turn() {
+            Turn::Alone(_place) => return reservation::hold(&self.database, hold, now).await,
+            Turn::Shared(group) => group,
         };
         let unit = StockUnit::Hold(hold.clone(), now);
         match group.run(&self.database, unit).await? {
@@ -97,8 +99,11 @@ impl ProductRepository for Products {
         fence: Fence,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let Some(group) = self.database.stock_group() else {
-            return reservation::release(&self.database, order_id, fence, now).await;
+        let group = match self.database.stock_turn() {
+            Turn::Alone(_place) => {
+                return reservation::release(&self.database, order_id, fence, now).await;
+            }
+            Turn::Shared(group) => group,
         };
         let unit = StockUnit::Release(order_id.clone(), fence, now);
         match group.run(&self.database, unit).await? {
@@ -108,8 +113,9 @@ impl ProductRepository for Products {
     }
 
     async fn sell(&self, order_id: &OrderId, now: Timestamp) -> Result<SellDecision, StoreError> {
-        let Some(group) = self.database.stock_group() else {
-            return reservation::sell(&self.database, order_id, now).await;
+        let group = match self.database.stock_turn() {
+            Turn::Alone(_place) => return reservation::sell(&self.database, order_id, now).await,
+            Turn::Shared(group) => group,
         };
         let unit = StockUnit::Sell(order_id.clone(), now);
         match group.run(&self.database, unit).await? {
