@@ -34,6 +34,8 @@ pub(crate) type SqliteConn = SyncConnectionWrapper<SqliteConnection, Blocking>;
 
 /// The most connections of one pool.
 const POOL_SIZE_MAX: usize = 1_000;
+/// Connections for transactions that several writes share: one for each of the [`Groups`].
+const SHARING_POOL_SIZE: usize = 2;
 /// Milliseconds of silence after which the system asks whether the server's machine is still there.
 const TCP_KEEPALIVE_MS: u32 = 10_000;
 /// How many writes of one kind may run in transactions of their own on MySQL, which syncs several of
@@ -56,7 +58,7 @@ const MYSQL_SESSION: [&str; 2] = [
 pub struct DatabaseSettings {
     /// Which database.
     pub url: DatabaseUrl,
-    /// The most connections at once, 1 to 1000.
+    /// The most connections at once, 1 to 1000. Shared transactions on MySQL have two more.
     pub pool_size: usize,
     /// How long to wait for a connection, default 5 s.
     pub acquire_timeout: Duration,
@@ -126,6 +128,9 @@ pub enum Database {
 #[derive(Clone)]
 pub struct MySqlServer {
     pool: Pool<AsyncMysqlConnection>,
+    /// For transactions that several writes share, one of each kind at a time. They prepare
+    /// statements for many numbers of rows, which are too many to be kept by every connection.
+    sharing: Pool<AsyncMysqlConnection>,
     acquire_timeout: Duration,
     jitter: Arc<AtomicU64>,
     groups: Option<Groups>,
@@ -186,8 +191,10 @@ impl Database {
                 // Conflicts of several processes must not come back in step.
                 let jitter = Arc::new(AtomicU64::new(u64::from(std::process::id())));
                 let pool = mysql_pool(url, pool_size)?;
+                let sharing = mysql_pool(url, SHARING_POOL_SIZE)?;
                 Ok(Self::MySql(MySqlServer {
                     pool,
+                    sharing,
                     acquire_timeout,
                     jitter,
                     groups: groups(MYSQL_ALONE_MAX),
@@ -300,7 +307,10 @@ impl Database {
     /// Closes the connections that nobody uses.
     pub(crate) fn forget_idle_connections(&self) {
         match self {
-            Self::MySql(server) => drop(server.pool.retain(|_, _| false)),
+            Self::MySql(server) => {
+                drop(server.pool.retain(|_, _| false));
+                drop(server.sharing.retain(|_, _| false));
+            }
             Self::Sqlite(file) => drop(file.pool.retain(|_, _| false)),
         }
     }
@@ -335,7 +345,21 @@ impl fmt::Debug for Database {
 
 impl MySqlServer {
     pub(crate) async fn lease(&self) -> Result<Lease<Object<AsyncMysqlConnection>>, Failed> {
-        let got = tokio::time::timeout(self.acquire_timeout, self.pool.get()).await;
+        self.lease_from(&self.pool).await
+    }
+
+    /// A connection for a transaction that several writes share.
+    pub(crate) async fn sharing_lease(
+        &self,
+    ) -> Result<Lease<Object<AsyncMysqlConnection>>, Failed> {
+        self.lease_from(&self.sharing).await
+    }
+
+    async fn lease_from(
+        &self,
+        pool: &Pool<AsyncMysqlConnection>,
+    ) -> Result<Lease<Object<AsyncMysqlConnection>>, Failed> {
+        let got = tokio::time::timeout(self.acquire_timeout, pool.get()).await;
         pooled(got).map(|connection| Lease::new(connection, None))
     }
 }

@@ -9,9 +9,12 @@ use diesel::QueryResult;
 use diesel::mysql::Mysql;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sqlite::Sqlite;
+use diesel_async::AsyncMysqlConnection;
+use diesel_async::pooled_connection::deadpool::Object;
 
-use crate::database::Database;
+use crate::database::{Database, MySqlServer};
 use crate::error::Fault;
+use crate::lease::Lease;
 
 /// How often a transaction is run before it is given up. Every conflict lets somebody else pass.
 const TRIES_MAX: u32 = 10;
@@ -89,6 +92,18 @@ impl<'a> Tries<'a> {
         Self {
             is_shared: true,
             ..Self::new(database, action)
+        }
+    }
+
+    /// A connection for this transaction.
+    pub(crate) async fn lease(
+        &self,
+        server: &MySqlServer,
+    ) -> Result<Lease<Object<AsyncMysqlConnection>>, Failed> {
+        if self.is_shared {
+            server.sharing_lease().await
+        } else {
+            server.lease().await
         }
     }
 
@@ -217,7 +232,7 @@ macro_rules! with_tx {
         let mut tries: $crate::transaction::Tries<'_> = $tries;
         loop {
             let tried = match tries.database {
-                $crate::database::Database::MySql(server) => match server.lease().await {
+                $crate::database::Database::MySql(server) => match tries.lease(server).await {
                     Ok(mut lease) => {
                         let work = with_tx!(@work lease, |$connection| $body);
                         $crate::lease::within(work).await

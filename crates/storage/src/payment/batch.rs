@@ -20,7 +20,7 @@ use super::schema::{
     checkout_idempotency, payment_attempt, payment_event, payment_outbox, payment_quarantine,
 };
 use super::write;
-use crate::bulk::{Inserts, Replaces};
+use crate::bulk::{Inserts, Replaces, Reused, keys};
 use crate::database::Database;
 use crate::error::{Fault, raced};
 use crate::group::{Answers, Unit};
@@ -107,7 +107,7 @@ impl Unit for PaymentUnit {
                         payment_event::fence,
                     ));
                 let rows: Vec<(String, String, i64)> =
-                    Locked(query).get_results(connection).await?;
+                    Reused(Locked(query)).get_results(connection).await?;
                 let rows = rows.into_iter();
                 found.payments = rows
                     .map(|(id, status, fence)| (id, (status, fence)))
@@ -118,7 +118,7 @@ impl Unit for PaymentUnit {
                 let query = payment_attempt::table
                     .filter(payment_attempt::order_id.eq_any(&ending))
                     .select(AttemptRow::as_select());
-                let rows: Vec<AttemptRow> = query.load(connection).await?;
+                let rows: Vec<AttemptRow> = Reused(query).load(connection).await?;
                 found.attempts = rows.into_iter().map(|row| (row.key(), row)).collect();
             }
             let new = orders(units, |unit| matches!(unit, Self::Insert(..)));
@@ -128,12 +128,12 @@ impl Unit for PaymentUnit {
                     .filter(checkout_idempotency::user_id.eq_any(&users))
                     .filter(checkout_idempotency::idempotency_key.eq_any(&keys))
                     .select(CheckoutKeyRow::as_select());
-                let rows: Vec<CheckoutKeyRow> = query.load(connection).await?;
+                let rows: Vec<CheckoutKeyRow> = Reused(query).load(connection).await?;
                 found.checkouts = rows.into_iter().map(|row| (row.key(), row)).collect();
                 let query = payment_event::table
                     .filter(payment_event::order_id.eq_any(&new))
                     .select(payment_event::order_id);
-                let rows: Vec<String> = query.load(connection).await?;
+                let rows: Vec<String> = Reused(query).load(connection).await?;
                 found.taken = rows.into_iter().collect();
             }
             let (answers, writes) = Writes::of(units, found);
@@ -146,15 +146,15 @@ impl Unit for PaymentUnit {
                 ..
             } = &writes;
             if !resolved.is_empty() {
-                let resolved = payment_quarantine::order_id.eq_any(resolved);
+                let resolved = payment_quarantine::order_id.eq_any(keys(resolved));
                 let rows = diesel::delete(payment_quarantine::table.filter(resolved));
-                rows.execute(connection).await?;
+                Reused(rows).execute(connection).await?;
             }
             for (fence, orders) in delivered {
                 let messages = payment_outbox::table
-                    .filter(payment_outbox::order_id.eq_any(orders))
+                    .filter(payment_outbox::order_id.eq_any(keys(orders)))
                     .filter(payment_outbox::fence.eq(*fence));
-                diesel::delete(messages).execute(connection).await?;
+                Reused(diesel::delete(messages)).execute(connection).await?;
             }
             writes.store(connection).await?;
             Ok(End::Commit(answers))
@@ -179,20 +179,20 @@ impl PaymentUnit {
     }
 }
 
-/// The ids of these units' orders.
+/// The ids of these units' orders, as a list of keys.
 fn orders(units: &[PaymentUnit], mut which: impl FnMut(&PaymentUnit) -> bool) -> Vec<&str> {
     let chosen = units.iter().filter(|unit| which(unit));
-    chosen.map(|unit| unit.order_id().as_str()).collect()
+    keys(chosen.map(|unit| unit.order_id().as_str()))
 }
 
 /// The users and the texts of all checkout keys; what is found by both is more than was asked for.
 fn checkout_keys(units: &[PaymentUnit]) -> (Vec<i64>, Vec<&str>) {
-    let keys = units.iter().filter_map(|unit| match unit {
+    let asked = units.iter().filter_map(|unit| match unit {
         PaymentUnit::Insert(_, key) => key.as_ref(),
         PaymentUnit::Apply(_) | PaymentUnit::Delivered(_) => None,
     });
-    keys.map(|key| (key.user_id.get(), key.key.as_str()))
-        .unzip()
+    let asked = asked.map(|key| (key.user_id.get(), key.key.as_str()));
+    keys(asked).into_iter().unzip()
 }
 
 /// What was in the database.

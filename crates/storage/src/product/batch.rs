@@ -18,7 +18,7 @@ use product_domain::model::{
 use super::reservation::{self, HOLD, RELEASE, SELL};
 use super::rows::{HeldLineRow, KeptRow};
 use super::schema::{product, stock_reservation, stock_reservation_line};
-use crate::bulk::{Inserts as _, Replaces as _};
+use crate::bulk::{Inserts as _, Replaces as _, Reused, keys};
 use crate::database::Database;
 use crate::error::{Fault, raced};
 use crate::group::{Answers, Unit};
@@ -95,14 +95,14 @@ impl Unit for StockUnit {
 
     async fn together(units: &[Self], database: &Database) -> Result<Answers<Self>, Failed> {
         let tries = Tries::shared(database, "store several orders' stock");
-        let ids: Vec<&str> = units.iter().map(|unit| unit.order_id().as_str()).collect();
+        let ids = keys(units.iter().map(|unit| unit.order_id().as_str()));
         let at = units.iter().map(Self::at).max().unwrap_or_default();
         with_tx!(tries, |connection| {
             let query = stock_reservation::table
                 .filter(stock_reservation::order_id.eq_any(&ids))
                 .order(stock_reservation::order_id)
                 .select(KeptRow::as_select());
-            let rows: Vec<KeptRow> = Locked(query).get_results(connection).await?;
+            let rows: Vec<KeptRow> = Reused(Locked(query)).get_results(connection).await?;
             let mut plan = Plan::of(units, rows);
             let Plan { new, changed, .. } = &plan;
             connection.insert_all(new.clone()).await.map_err(raced)?;
@@ -112,23 +112,23 @@ impl Unit for StockUnit {
             let mut lines = Vec::new();
             if !returning.is_empty() {
                 let query = stock_reservation_line::table
-                    .filter(stock_reservation_line::order_id.eq_any(&returning))
+                    .filter(stock_reservation_line::order_id.eq_any(keys(&returning)))
                     .order((
                         stock_reservation_line::order_id,
                         stock_reservation_line::product_id,
                     ))
                     .select(HeldLineRow::as_select());
-                lines = query.load(connection).await?;
+                lines = Reused(query).load(connection).await?;
             }
             let lines = by_order(lines);
             let mut shelf = Shelf::default();
             let products = plan.products(&lines);
             if !products.is_empty() {
                 let query = product::table
-                    .filter(product::product_id.eq_any(&products))
+                    .filter(product::product_id.eq_any(keys(products)))
                     .order(product::product_id)
                     .select((product::product_id, product::stock));
-                shelf.fill(Locked(query).get_results(connection).await?);
+                shelf.fill(Reused(Locked(query)).get_results(connection).await?);
             }
             let Counted {
                 answers,
@@ -141,28 +141,24 @@ impl Unit for StockUnit {
                 return Ok(End::RollBack(answers));
             }
             if !gone.is_empty() {
-                let gone = stock_reservation::order_id.eq_any(&gone);
-                diesel::delete(stock_reservation::table.filter(gone))
-                    .execute(connection)
-                    .await?;
+                let gone = stock_reservation::order_id.eq_any(keys(&gone));
+                let rows = diesel::delete(stock_reservation::table.filter(gone));
+                Reused(rows).execute(connection).await?;
             }
             connection.replace_all(restored).await?;
             if !refilled.is_empty() {
-                let former = stock_reservation_line::order_id.eq_any(&refilled);
-                diesel::delete(stock_reservation_line::table.filter(former))
-                    .execute(connection)
-                    .await?;
+                let former = stock_reservation_line::order_id.eq_any(keys(&refilled));
+                let rows = diesel::delete(stock_reservation_line::table.filter(former));
+                Reused(rows).execute(connection).await?;
             }
             connection.insert_all(taken).await?;
             for (pieces, products) in shelf.changes() {
-                let changed = product::table.filter(product::product_id.eq_any(&products));
-                diesel::update(changed)
-                    .set((
-                        product::stock.eq(product::stock + pieces),
-                        product::updated_at.eq(at),
-                    ))
-                    .execute(connection)
-                    .await?;
+                let changed = product::table.filter(product::product_id.eq_any(keys(products)));
+                let update = diesel::update(changed).set((
+                    product::stock.eq(product::stock + pieces),
+                    product::updated_at.eq(at),
+                ));
+                Reused(update).execute(connection).await?;
             }
             Ok(End::Commit(answers))
         })
