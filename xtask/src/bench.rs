@@ -127,17 +127,25 @@ impl Options {
         }
     }
 
-    fn is_unoptimised(&self) -> bool {
-        self.dev || self.smoke
+    fn profile(&self) -> &'static str {
+        match (self.dev, self.smoke) {
+            (true, _) => "dev",
+            (false, true) => "ci",
+            (false, false) => "release",
+        }
     }
 
-    /// For development with the tests' features, so that no dependency is compiled for this alone.
+    /// What is not measured is built with the tests' features, so that no dependency is compiled for
+    /// this alone.
     fn build(&self) -> Cargo {
-        Cargo::line(if self.is_unoptimised() {
-            "build --workspace --all-features --bin api-server --example bench"
-        } else {
-            "build --profile release --package api-server --bin api-server --example bench"
-        })
+        let profile = self.profile();
+        let packages = match profile {
+            "release" => "--package api-server",
+            _ => "--workspace --all-features",
+        };
+        Cargo::line(&format!(
+            "build --profile {profile} {packages} --bin api-server --example bench"
+        ))
     }
 
     /// The bench example's flags.
@@ -180,11 +188,7 @@ pub(crate) fn run_smoke(root: &Path) -> anyhow::Result<()> {
 pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     options.build().run(root)?;
     let target = cargo::target(root);
-    let folder = target.join(if options.is_unoptimised() {
-        "debug"
-    } else {
-        "release"
-    });
+    let folder = cargo::folder(root, options.profile());
     let machine = Machine::look(root)?;
     let out = target.join("bench");
     fs::create_dir_all(&out)?;
@@ -250,10 +254,9 @@ mod tests {
         };
         let build = smoke.build().to_string();
         assert!(
-            build.contains("build --workspace --all-features "),
+            build.contains("build --profile ci --workspace --all-features "),
             "{build}"
         );
-        assert!(!build.contains("--profile"), "{build}");
         assert!(smoke.flags().join(" ").contains("--divide 10 --rows 0"));
     }
 

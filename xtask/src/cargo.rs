@@ -15,6 +15,11 @@ pub(crate) fn target(root: &Path) -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into)
 }
 
+/// Where in there programs of this profile are.
+pub(crate) fn folder(root: &Path, profile: &str) -> PathBuf {
+    target(root).join(if profile == "dev" { "debug" } else { profile })
+}
+
 /// One call of cargo that can be shown to a person as they would type it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cargo {

@@ -162,21 +162,22 @@ fn named_after(report: &Path, store: Store) -> PathBuf {
     report.with_file_name(format!("{stem}-{store}{extension}"))
 }
 
-/// One call, so that all programs share one set of compiled dependencies.
+/// One call, so that all programs share one set of compiled dependencies; in CI with the tests'
+/// features, so that they share theirs too.
 fn build(options: &Options) -> Cargo {
     let profile = options.profile();
+    let packages = match profile {
+        "ci" => "--workspace --all-features",
+        _ => "--package api-server --package toss-sandbox --features api-server/failpoints",
+    };
     Cargo::line(&format!(
-        "build --profile {profile} --package api-server --package toss-sandbox \
-         --features api-server/failpoints --bin api-server --bin toss-sandbox --example chaos"
+        "build --profile {profile} {packages} --bin api-server --bin toss-sandbox --example chaos"
     ))
 }
 
 /// Where cargo puts what it builds.
 fn programs(root: &Path, options: &Options) -> PathBuf {
-    cargo::target(root).join(match options.profile() {
-        "dev" => "debug",
-        profile => profile,
-    })
+    cargo::folder(root, options.profile())
 }
 
 fn chaos(
@@ -296,7 +297,11 @@ mod tests {
             for program in ["--bin api-server", "--bin toss-sandbox", "--example chaos"] {
                 assert!(call.contains(program), "{call}");
             }
-            assert!(call.contains("--features api-server/failpoints"), "{call}");
+            let with_failpoints = ["--features api-server/failpoints", "--all-features"];
+            assert!(
+                with_failpoints.iter().any(|flag| call.contains(flag)),
+                "{call}"
+            );
         }
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! # Why these calls of cargo
 //! Compiling the dependencies is most of a cold run, so the steps share as much of it as they
-//! can. Nothing sets `RUSTFLAGS`, which would split everything. clippy, the tests and the doc
-//! tests name the same packages and features, so the feature resolver answers them alike: clippy
-//! leaves checked dependencies behind that the later checks and rustdoc read, and the tests and
-//! doc tests share one compiled set.
+//! can. Nothing sets `RUSTFLAGS`, which would split everything. All name one profile, `ci`, and
+//! clippy, tests, doc tests and programs the same packages and features, so the feature resolver
+//! answers them alike: clippy leaves checked dependencies behind that the later checks and rustdoc
+//! read, and tests, simulation, chaos and bench share one compiled set.
 //!
 //! "Each crate alone" is `cargo check -p` with default features and without dev-dependencies:
 //! what a user of one crate, or `cargo run`, builds. It finds a crate that compiles only because
@@ -13,14 +13,14 @@
 //! dependencies whose features then differ. The tests of each crate are run once, in the step
 //! for all tests; running them again per package would link every test binary twice.
 //!
-//! Simulation and chaos run optimised programs (profile `ci`: release without its link-time
-//! optimisation), which is a second set of compiled dependencies. Ten thousand schedules cannot be
-//! had otherwise: a development build runs fewer than ten a second. Chaos breaks programs by real
-//! time, and unoptimised ones would be at another place when they are struck.
+//! The profile is an optimised one. Ten thousand schedules cannot be had otherwise: a development
+//! build runs fewer than ten a second. Chaos breaks programs by real time, and unoptimised ones would
+//! be at another place when they are struck. Compiling everything twice instead, for the tests without
+//! optimisation, was slower.
 //!
-//! The last step, a short run of the benchmarks, builds two programs with the tests' features and
-//! profile. It shows that they run and that nothing goes wrong under load; what they measure is not
-//! looked at, because a machine of CI is as slow as its neighbours make it.
+//! The last step is a short run of the benchmarks. It shows that they run and that nothing goes wrong
+//! under load; what they measure is not looked at, because a machine of CI is as slow as its neighbours
+//! make it.
 
 use std::{
     path::Path,
@@ -31,9 +31,6 @@ use crate::{
     arrows, bench, cargo::Cargo, chaos, error_pages, graph::Graph, simulate,
     surroundings::Surroundings,
 };
-
-/// Random schedules of the step "simulation".
-const SEEDS: &str = "--seeds 10000";
 
 /// One thing that must hold.
 struct Step {
@@ -91,7 +88,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
 fn steps(members: &[String]) -> Vec<Step> {
     let alone = members
         .iter()
-        .map(|member| Cargo::line("check --package").args([member]))
+        .map(|member| Cargo::line("check --profile ci --package").args([member]))
         .collect();
     let check = |title, check, repeat| Step {
         title,
@@ -108,27 +105,28 @@ fn steps(members: &[String]) -> Vec<Step> {
         check("error pages", error_pages::run, "cargo xtask error-pages"),
         call(
             "clippy",
-            "clippy --workspace --all-targets --all-features -- -D warnings",
+            "clippy --profile ci --workspace --all-features --all-targets -- -D warnings",
         ),
         calls("each crate alone", alone),
         call(
             "all tests",
-            "test --workspace --all-features --lib --bins --tests",
+            "test --profile ci --workspace --all-features --lib --bins --tests",
         ),
-        call("doc tests", "test --workspace --all-features --doc"),
+        call(
+            "doc tests",
+            "test --profile ci --workspace --all-features --doc",
+        ),
         calls(
             "documentation",
             vec![
-                Cargo::line("doc --workspace --all-features --no-deps")
+                Cargo::line("doc --profile ci --workspace --all-features --no-deps")
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ],
         ),
-        calls(
+        check(
             "simulation",
-            vec![Cargo::line(&format!(
-                "{} {SEEDS}",
-                simulate::run_line("ci")
-            ))],
+            simulate::run_ci,
+            "cargo xtask simulate --seeds 10000",
         ),
         check(
             "chaos, short",
@@ -282,33 +280,24 @@ mod tests {
     fn every_member_is_checked_alone() {
         let members = ["kernel".to_owned(), "storage".to_owned()];
         let calls = calls(&steps(&members));
-        assert!(calls.contains(&"cargo check --package kernel".to_owned()));
-        assert!(calls.contains(&"cargo check --package storage".to_owned()));
+        assert!(calls.contains(&"cargo check --profile ci --package kernel".to_owned()));
+        assert!(calls.contains(&"cargo check --profile ci --package storage".to_owned()));
     }
 
-    /// Steps that run optimised programs.
-    const OPTIMISED: [&str; 2] = ["simulation", "chaos, short"];
-
+    /// Chaos and bench build by themselves and are no calls; each has a test of its own for it.
     #[test]
-    fn optimised_programs_come_after_the_others_and_in_one_profile() {
-        let mut steps = steps(&["kernel".to_owned()]);
-        let smoke = steps.pop().unwrap();
-        assert_eq!(smoke.title, "bench, smoke");
-        let last = steps.split_off(steps.len() - OPTIMISED.len());
-        let titles: Vec<_> = last.iter().map(|step| step.title).collect();
-        assert_eq!(titles, OPTIMISED);
-        for call in calls(&last) {
+    fn no_step_splits_the_compiled_dependencies() {
+        for call in calls(&steps(&["kernel".to_owned()])) {
+            if call.starts_with("cargo fmt ") {
+                continue;
+            }
             assert!(call.contains(" --profile ci "), "{call}");
-        }
-    }
-
-    /// Chaos and bench build by themselves and are no calls; bench has a test of its own for it.
-    #[test]
-    fn no_other_step_splits_the_compiled_dependencies() {
-        let mut steps = steps(&["kernel".to_owned()]);
-        steps.retain(|step| !OPTIMISED.contains(&step.title));
-        for call in calls(&steps) {
-            for splitter in ["RUSTFLAGS=", "--target", "--release", "--profile"] {
+            let alone = call.starts_with("cargo check ");
+            assert!(
+                alone || call.contains(" --workspace --all-features "),
+                "{call}"
+            );
+            for splitter in ["RUSTFLAGS=", "--target", "--release"] {
                 assert!(
                     !call.starts_with(splitter) && !call.contains(&format!(" {splitter}")),
                     "{call}"

@@ -1,19 +1,20 @@
 //! `cargo xtask simulate`: builds the simulation for release and hands its arguments on.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
+use anyhow::Context as _;
 use clap::Args;
 
-use crate::cargo::Cargo;
+use crate::cargo::{self, Cargo};
 
 /// What runs the simulation. Built for release: a development build runs far fewer schedules a
 /// second.
 const RUN: &str = "run --release --package simulation --bin simulate --";
 
-/// The same in another profile.
-pub(crate) fn run_line(profile: &str) -> String {
-    RUN.replace("--release", &format!("--profile {profile}"))
-}
+/// What CI builds: with the profile and the features of all its steps.
+const CI_BUILD: &str = "build --profile ci --workspace --all-features --bin simulate";
+/// What it runs.
+const CI_SEEDS: &str = "10000";
 
 /// What the simulation is asked to do.
 #[derive(Debug, Args)]
@@ -27,6 +28,22 @@ pub(crate) struct Options {
 /// Runs it. Fails when an invariant is broken; the simulation has said which, and how to replay it.
 pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     call(options).run(root)
+}
+
+/// The random schedules of CI.
+pub(crate) fn run_ci(root: &Path) -> anyhow::Result<()> {
+    Cargo::line(CI_BUILD).run(root)?;
+    let mut simulate = Command::new(cargo::folder(root, "ci").join("simulate"));
+    let status = simulate
+        .args(["--seeds", CI_SEEDS])
+        .current_dir(root)
+        .status();
+    let status = status.context("the simulation did not start")?;
+    anyhow::ensure!(
+        status.success(),
+        "the simulation did not end well, see above"
+    );
+    Ok(())
 }
 
 fn call(options: &Options) -> Cargo {
@@ -43,6 +60,11 @@ mod tests {
     struct Cli {
         #[command(flatten)]
         options: Options,
+    }
+
+    #[test]
+    fn ci_builds_it_like_its_tests() {
+        assert!(CI_BUILD.contains(" --profile ci --workspace --all-features "));
     }
 
     #[test]
