@@ -7,7 +7,9 @@ mod cargo;
 mod chaos;
 mod ci;
 mod error_pages;
+mod failover;
 mod graph;
+mod group;
 mod mutants;
 mod mysql;
 mod rolling;
@@ -49,6 +51,8 @@ enum Command {
     Decide(backlog::DecideOptions),
     /// Replace two servers, one after the other, under load behind a proxy, and count failed requests
     Rolling(rolling::Options),
+    /// Kill the primary of a MySQL replication group under load, and let the bank judge
+    Failover(failover::Options),
     /// Measure what servers carry and what clients see, against other settings and small baselines
     ///
     /// Every ratio is measured in interleaved pairs on release builds and told with its range. All
@@ -90,6 +94,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Backlog(options) => backlog::run(&root, &options),
         Command::Decide(options) => backlog::decide(&root, &options),
         Command::Rolling(options) => rolling::run(&root, &options),
+        Command::Failover(options) => failover::run(&root, &options),
         Command::Bench(options) => bench::run(&root, &options),
         Command::Simulate(options) => simulate::run(&root, &options),
         Command::Mutants(options) => mutants::run(&root, &options),

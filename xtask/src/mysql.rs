@@ -14,6 +14,13 @@ const DIRECT_WITHIN: Duration = Duration::from_secs(1);
 /// The image without `TEST_MYSQL_IMAGE`.
 const IMAGE: &str = "mysql:8.4";
 
+/// The image in `TEST_MYSQL_IMAGE`, or mysql:8.4.
+pub(crate) fn image() -> String {
+    let image = std::env::var("TEST_MYSQL_IMAGE").ok();
+    let image = image.filter(|image| !image.is_empty());
+    image.unwrap_or_else(|| IMAGE.to_owned())
+}
+
 /// A container with a MySQL whose root needs no password; removed when this is dropped.
 pub(crate) struct Container {
     pub(crate) name: String,
@@ -26,9 +33,7 @@ impl Container {
     /// Starts it (the image in `TEST_MYSQL_IMAGE`, or mysql:8.4) with an empty database of this
     /// name. MySQL takes a while from here to its first answer.
     pub(crate) fn start(database: &'static str) -> anyhow::Result<Self> {
-        let image = std::env::var("TEST_MYSQL_IMAGE").ok();
-        let image = image.filter(|image| !image.is_empty());
-        let image = image.unwrap_or_else(|| IMAGE.to_owned());
+        let image = image();
         let container = Self {
             name: format!("payment-server-{database}-{}", std::process::id()),
             port: TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),

@@ -70,7 +70,8 @@ pub struct Settings {
     /// Address and port to listen on.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8080", global = true)]
     pub listen: SocketAddr,
-    /// `sqlite:PATH` or `mysql://USER:PASSWORD@HOST:PORT/DATABASE`.
+    /// `sqlite:PATH` or `mysql://USER:PASSWORD@HOST:PORT/DATABASE`; with several hosts
+    /// (`HOST:PORT,HOST:PORT,…`) the one that takes writes is found.
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite:data/payments.db",
           hide_env_values = true, value_parser = parse_database_url, global = true)]
     pub database_url: DatabaseUrl,

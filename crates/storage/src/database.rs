@@ -12,7 +12,7 @@ use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
 use diesel_async::sync_connection_wrapper::{SpawnBlocking as _, SyncConnectionWrapper};
-use diesel_async::{AsyncConnection, AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncMysqlConnection, RunQueryDsl};
 use futures::FutureExt as _;
 use kernel::StoreError;
 use payment_domain::port::{PaymentRepository, ReconcileRepository};
@@ -26,6 +26,7 @@ use crate::group::{Group, SharedWrites, Turn};
 use crate::lease::Lease;
 use crate::payment::{PaymentUnit, Payments};
 use crate::product::{Products, StockUnit};
+use crate::servers::Servers;
 use crate::transaction::{Failed, Stage};
 use crate::url::{DatabaseUrl, Location};
 use crate::user::Users;
@@ -36,23 +37,9 @@ pub(crate) type SqliteConn = SyncConnectionWrapper<SqliteConnection, Blocking>;
 const POOL_SIZE_MAX: usize = 1_000;
 /// Connections for transactions that several writes share: one for each of the [`Groups`].
 const SHARING_POOL_SIZE: usize = 2;
-/// Milliseconds of silence after which the system asks whether the server's machine is still there.
-const TCP_KEEPALIVE_MS: u32 = 10_000;
 /// How many writes of one kind may run in transactions of their own on MySQL, which syncs several of
 /// them at once by itself. SQLite has one writer.
 const MYSQL_ALONE_MAX: usize = 4;
-/// What every MySQL session is set to. READ COMMITTED locks only the rows that a statement changes;
-/// a strict mode refuses a value that does not fit instead of cutting it.
-///
-/// The wait is the one between two statements: when the network to a server that holds locks goes
-/// dead, nobody tells MySQL, which would keep them for eight hours by default. It is longer than we
-/// wait for an answer; an idle connection that it ends is replaced when it is next wanted.
-const MYSQL_SESSION: [&str; 2] = [
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', \
-     SESSION innodb_lock_wait_timeout = 5, SESSION wait_timeout = 30, SESSION autocommit = 1",
-];
-
 /// Where the database is and how it is used.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
@@ -187,11 +174,12 @@ impl Database {
         }
         let groups = |alone_max| group_commit.then(|| Groups::new(alone_max, acquire_timeout));
         match &url.0 {
-            Location::MySql { url, .. } => {
+            Location::MySql { urls, .. } => {
                 // Conflicts of several processes must not come back in step.
                 let jitter = Arc::new(AtomicU64::new(u64::from(std::process::id())));
-                let pool = mysql_pool(url, pool_size)?;
-                let sharing = mysql_pool(url, SHARING_POOL_SIZE)?;
+                let servers = Arc::new(Servers::new(urls));
+                let pool = mysql_pool(&servers, pool_size)?;
+                let sharing = mysql_pool(&servers, SHARING_POOL_SIZE)?;
                 Ok(Self::MySql(MySqlServer {
                     pool,
                     sharing,
@@ -396,27 +384,24 @@ fn pooled<T, E: std::error::Error + Send + Sync + 'static>(
     })
 }
 
-fn mysql_pool(url: &str, size: usize) -> Result<Pool<AsyncMysqlConnection>, ConnectError> {
+fn mysql_pool(
+    servers: &Arc<Servers>,
+    size: usize,
+) -> Result<Pool<AsyncMysqlConnection>, ConnectError> {
     let mut config = ManagerConfig::default();
     // No question at every checkout: a connection that has died shows at BEGIN and is replaced.
     config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(|url| open_mysql(url.to_owned()).boxed());
-    // The socket file that a server on this machine reports may be a container's: stay with TCP.
-    let url = format!("{url}?prefer_socket=false&tcp_keepalive={TCP_KEEPALIVE_MS}");
-    let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+    let servers = Arc::clone(servers);
+    config.custom_setup = Box::new(move |_| {
+        let servers = Arc::clone(&servers);
+        async move { servers.open().await }.boxed()
+    });
+    // The address is asked of `servers`.
+    let manager = AsyncDieselConnectionManager::new_with_config("", config);
     Pool::builder(manager)
         .max_size(size)
         .build()
         .map_err(|error| ConnectError::Pool(error.to_string()))
-}
-
-async fn open_mysql(url: String) -> ConnectionResult<AsyncMysqlConnection> {
-    let mut connection = AsyncMysqlConnection::establish(&url).await?;
-    for statement in MYSQL_SESSION {
-        let set = connection.batch_execute(statement).await;
-        set.map_err(ConnectionError::CouldntSetupConfiguration)?;
-    }
-    Ok(connection)
 }
 
 fn sqlite_pool(

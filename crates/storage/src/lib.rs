@@ -15,6 +15,7 @@ mod lease;
 mod migrations;
 mod payment;
 mod product;
+mod servers;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod url;

@@ -2,7 +2,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Where the database is: `sqlite:PATH` or `mysql://user:password@host:port/database`.
+/// The most hosts of one URL: the most members of a replication group.
+const HOSTS_MAX: usize = 9;
+
+/// Where the database is: `sqlite:PATH`, `mysql://user:password@host:port/database`, or the same with
+/// several hosts, `mysql://user:password@host:port,host:port,host:port/database`, of which the server
+/// that takes writes is found.
 ///
 /// `Debug` and `Display` never show the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -11,7 +16,11 @@ pub struct DatabaseUrl(pub(crate) Location);
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Location {
     Sqlite(PathBuf),
-    MySql { url: String, shown: String },
+    MySql {
+        /// One for each host.
+        urls: Vec<String>,
+        shown: String,
+    },
 }
 
 /// The text is not a database URL that this program understands. Never shows the text, which may
@@ -33,15 +42,11 @@ pub enum InvalidDatabaseUrl {
 impl DatabaseUrl {
     /// Understands `sqlite:PATH`, `sqlite://PATH` (relative, or absolute when the path begins with
     /// `/`) and `mysql://user[:password]@host[:port]/database`, in which special characters of user
-    /// and password are percent-encoded. Parameters (`?…`) are not supported.
+    /// and password are percent-encoded. Up to [`HOSTS_MAX`] hosts are separated by commas. Parameters
+    /// (`?…`) are not supported.
     pub fn parse(text: &str) -> Result<Self, InvalidDatabaseUrl> {
         if let Some(rest) = text.strip_prefix("mysql://") {
-            return my_sql(rest).map(|shown| {
-                Self(Location::MySql {
-                    url: text.to_owned(),
-                    shown,
-                })
-            });
+            return my_sql(rest).map(Self);
         }
         let path = text
             .strip_prefix("sqlite:")
@@ -64,8 +69,8 @@ impl DatabaseUrl {
     }
 }
 
-/// Checks what follows `mysql://` and returns the URL as it may be shown.
-fn my_sql(rest: &str) -> Result<String, InvalidDatabaseUrl> {
+/// Understands what follows `mysql://`.
+fn my_sql(rest: &str) -> Result<Location, InvalidDatabaseUrl> {
     let wrong = InvalidDatabaseUrl::MySql;
     if rest.contains(['?', '#']) {
         return Err(wrong("parameters are not supported"));
@@ -76,13 +81,31 @@ fn my_sql(rest: &str) -> Result<String, InvalidDatabaseUrl> {
     if database.is_empty() || database.contains('/') {
         return Err(wrong("the database is missing"));
     }
-    let (account, host) = authority
+    let (account, hosts) = authority
         .rsplit_once('@')
         .ok_or(wrong("the user is missing"))?;
     let user = account.split_once(':').map_or(account, |(user, _)| user);
     if user.is_empty() {
         return Err(wrong("the user is missing"));
     }
+    let hosts: Vec<&str> = hosts.split(',').collect();
+    if hosts.len() > HOSTS_MAX {
+        return Err(wrong("there are too many hosts"));
+    }
+    for host in &hosts {
+        check_host(host)?;
+    }
+    let shown = format!("mysql://{user}:***@{}/{database}", hosts.join(","));
+    let urls = hosts.iter();
+    let urls = urls.map(|host| format!("mysql://{account}@{host}/{database}"));
+    Ok(Location::MySql {
+        urls: urls.collect(),
+        shown,
+    })
+}
+
+fn check_host(host: &str) -> Result<(), InvalidDatabaseUrl> {
+    let wrong = InvalidDatabaseUrl::MySql;
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, Some(port)),
         Some(_) | None => (host, None),
@@ -93,7 +116,7 @@ fn my_sql(rest: &str) -> Result<String, InvalidDatabaseUrl> {
     if port.is_some_and(|port| !matches!(port.parse::<u16>(), Ok(1..))) {
         return Err(wrong("the port must be from 1 to 65535"));
     }
-    Ok(format!("mysql://{user}:***@{host}/{database}"))
+    Ok(())
 }
 
 impl FromStr for DatabaseUrl {
@@ -144,6 +167,7 @@ mod tests {
         for text in [
             "mysql://shop:p%40ss@db.example:3306/pay",
             "mysql://shop:p@s:s@[::1]/pay",
+            "mysql://shop:p@s:s@a,b:3307,[::1]:3308/pay",
         ] {
             let url = DatabaseUrl::parse(text).unwrap();
             for shown in [url.to_string(), format!("{url:?}")] {
@@ -151,6 +175,20 @@ mod tests {
                 assert!(!shown.contains("ss"), "{shown}");
             }
         }
+    }
+
+    #[test]
+    fn each_host_has_a_url_of_its_own() {
+        let url = DatabaseUrl::parse("mysql://shop:pw@a,b:3307,[::1]:3308/pay").unwrap();
+        let Location::MySql { urls, .. } = &url.0 else {
+            panic!("{url}");
+        };
+        let expected = ["a", "b:3307", "[::1]:3308"];
+        assert_eq!(
+            *urls,
+            expected.map(|host| format!("mysql://shop:pw@{host}/pay"))
+        );
+        assert_eq!(url.to_string(), "mysql://shop:***@a,b:3307,[::1]:3308/pay");
     }
 
     #[test]
@@ -169,6 +207,9 @@ mod tests {
             "mysql://u@host:99999/db",
             "mysql://u@host/db?require_ssl=true",
             "mysql://:p@host/db",
+            "mysql://u@a,,b/db",
+            "mysql://u@a,b:0/db",
+            "mysql://u@a,b,c,d,e,f,g,h,i,j/db",
         ] {
             assert!(DatabaseUrl::parse(text).is_err(), "{text}");
         }

@@ -115,10 +115,12 @@ async fn watch(
             ended??;
             bail!("a fault ended too early");
         }
-        let (deaths, mysql, bank, breaks) = {
+        let (deaths, mysql, bank, breaks, failovers) = {
             let tally = stage.tally();
-            let mysql = tally.mysql_kills + tally.mysql_pauses;
-            (tally.deaths(), mysql, tally.bank_kills, tally.breaks.len())
+            let failovers = tally.failovers();
+            let mysql = tally.mysql_kills + tally.mysql_pauses + failovers as u64;
+            let (bank, breaks) = (tally.bank_kills, tally.breaks.len());
+            (tally.deaths(), mysql, bank, breaks, failovers)
         };
         let confirms = seen.answered.load(Ordering::Relaxed);
         let lasted = began.elapsed();
@@ -132,7 +134,9 @@ async fn watch(
             );
         }
         let options = &stage.options;
-        let enough = deaths >= options.kills && confirms >= options.confirms;
+        let enough = deaths >= options.kills
+            && confirms >= options.confirms
+            && failovers >= options.failovers;
         if lasted > STORM_MAX && !enough {
             let what = format!("{deaths} kills and {confirms} confirms are fewer than asked for");
             stage.tally().breaks.push(what);

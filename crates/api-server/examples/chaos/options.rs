@@ -16,11 +16,20 @@ pub(crate) struct Options {
     pub(crate) sandbox: PathBuf,
     /// The servers' MySQL database, with its schema; by default a SQLite file that is removed
     /// afterwards.
-    #[arg(long, requires = "mysql_container")]
+    #[arg(long, requires = "mysql")]
     pub(crate) database_url: Option<String>,
     /// The container of MySQL, killed, paused and started again.
-    #[arg(long, requires = "database_url")]
+    #[arg(long, requires = "database_url", group = "mysql")]
     pub(crate) mysql_container: Option<String>,
+    /// The containers of a replication group, whose primary is killed and paused and joins again;
+    /// nothing else is broken then.
+    #[arg(
+        long,
+        requires = "database_url",
+        group = "mysql",
+        value_delimiter = ','
+    )]
+    pub(crate) mysql_group: Vec<String>,
     /// How long faults last at least, in seconds.
     #[arg(long, default_value_t = 20)]
     pub(crate) seconds: u64,
@@ -30,6 +39,9 @@ pub(crate) struct Options {
     /// Faults also last until this many confirms were answered.
     #[arg(long, default_value_t = 0)]
     pub(crate) confirms: u64,
+    /// Faults also last until the group has had so many new primaries.
+    #[arg(long, default_value_t = 0, requires = "mysql_group")]
+    pub(crate) failovers: usize,
     /// Clients that buy, one order after the other.
     #[arg(long, default_value_t = 16)]
     pub(crate) clients: u64,

@@ -23,6 +23,10 @@ pub(crate) struct Tally {
     pub(crate) silences: u64,
     /// From the end of a silence until the server, not restarted, was ready.
     pub(crate) after_silence: Vec<Duration>,
+    /// From SIGKILL of a replication group's primary until every server had written again.
+    pub(crate) after_primary_kill: Vec<Duration>,
+    /// The same from a pause of all its threads.
+    pub(crate) after_primary_pause: Vec<Duration>,
     pub(crate) bank_kills: u64,
     /// Faults injected into the bank, by kind: calls that each was to hit.
     pub(crate) bank_faults: BTreeMap<String, u64>,
@@ -34,6 +38,11 @@ impl Tally {
     /// Deaths of servers by SIGKILL.
     pub(crate) fn deaths(&self) -> u64 {
         self.server_kills + self.failpoint_deaths.values().sum::<u64>()
+    }
+
+    /// New primaries of a replication group.
+    pub(crate) fn failovers(&self) -> usize {
+        self.after_primary_kill.len() + self.after_primary_pause.len()
     }
 }
 
@@ -127,19 +136,15 @@ impl Report {
                 "                everything decided and stock told {:.2} s after the end of the faults",
                 self.all_quiet.as_secs_f64()
             ),
-            "failpoint                          deaths  armed".to_owned(),
         ];
-        if self.on_mysql {
+        if tally.failovers() > 0 {
+            lines.splice(4..4, self.group_lines());
+        } else if self.on_mysql {
             lines.splice(4..4, self.mysql_lines());
         }
-        for (point, armed) in &tally.armed {
-            let deaths = tally.failpoint_deaths.get(point).copied().unwrap_or(0);
-            lines.push(format!("  {point:<32} {deaths:>6} {armed:>6}"));
+        if !tally.armed.is_empty() {
+            lines.extend(self.failpoint_lines());
         }
-        lines.push(match self.never_reached.as_slice() {
-            [] => "every failpoint ended a server at least once".to_owned(),
-            points => format!("no server ended at: {}", points.join(", ")),
-        });
         let (status, output) = &self.reconcile;
         let status = status.map_or("a signal".to_owned(), |status| status.to_string());
         lines.push(format!("api-server reconcile ended with {status}:"));
@@ -152,6 +157,29 @@ impl Report {
         );
         lines.push(format!("{} breaks", self.breaks.len()));
         lines.join("\n")
+    }
+
+    fn failpoint_lines(&self) -> Vec<String> {
+        let mut lines = vec!["failpoint                          deaths  armed".to_owned()];
+        for (point, armed) in &self.tally.armed {
+            let deaths = self.tally.failpoint_deaths.get(point).unwrap_or(&0);
+            lines.push(format!("  {point:<32} {deaths:>6} {armed:>6}"));
+        }
+        lines.push(match self.never_reached.as_slice() {
+            [] => "every failpoint ended a server at least once".to_owned(),
+            points => format!("no server ended at: {}", points.join(", ")),
+        });
+        lines
+    }
+
+    fn group_lines(&self) -> [String; 2] {
+        let after = |times: &Vec<Duration>| Spread::of(times.clone()).line();
+        let kills = after(&self.tally.after_primary_kill);
+        let pauses = after(&self.tally.after_primary_pause);
+        [
+            format!("primary killed  {kills}, until every server had written again"),
+            format!("primary paused  {pauses}"),
+        ]
     }
 
     fn mysql_lines(&self) -> [String; 2] {
@@ -183,6 +211,8 @@ impl Report {
                 "pauses": tally.server_pauses, "failedStarts": tally.failed_starts,
             },
             "neverReached": self.never_reached,
+            "group": {"afterKill": Spread::of(tally.after_primary_kill.clone()).json(),
+                      "afterPause": Spread::of(tally.after_primary_pause.clone()).json()},
             "mysql": {"sigkills": tally.mysql_kills, "pauses": tally.mysql_pauses},
             "network": {"cuts": tally.cuts, "silences": tally.silences,
                         "afterSilence": Spread::of(tally.after_silence.clone()).json()},

@@ -91,8 +91,10 @@ impl Stage {
             instances.push(Instance {
                 port: free_port()?,
                 relay: match &options.database_url {
-                    Some(url) => Some(Relay::start(address_of(url)?).await?),
-                    None => None,
+                    Some(url) if options.mysql_group.is_empty() => {
+                        Some(Relay::start(address_of(url)?).await?)
+                    }
+                    Some(_) | None => None,
                 },
                 spared: AtomicBool::new(false),
                 life: Mutex::new(Life {
@@ -258,8 +260,7 @@ impl Stage {
     /// User 1 and the two products; returns the products' ids.
     pub(crate) async fn furnish(&self) -> anyhow::Result<[i64; 2]> {
         let base = format!("http://127.0.0.1:{}/api/v1", self.instances[0].port);
-        let user = json!({"username": "chaos", "email": "chaos@example.kr"});
-        let put = self.http.put(format!("{base}/users/1")).json(&user);
+        let put = self.http.put(format!("{base}/users/1")).json(&user());
         put.bearer_auth(API_KEY).send().await?.error_for_status()?;
         let mut ids = [0; 2];
         for (id, stock) in ids.iter_mut().zip(STOCKS) {
@@ -272,6 +273,26 @@ impl Stage {
                 .context("a product id")?;
         }
         Ok(ids)
+    }
+
+    /// Waits until every server has written to the database.
+    pub(crate) async fn servers_write(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + UP_WITHIN;
+        for instance in &self.instances {
+            let url = format!("http://127.0.0.1:{}/api/v1/users/1", instance.port);
+            loop {
+                let put = self.http.put(&url).json(&user()).bearer_auth(API_KEY);
+                let put = put.timeout(Duration::from_secs(1)).send().await;
+                if put.is_ok_and(|answer| answer.status().is_success()) {
+                    break;
+                }
+                if Instant::now() > deadline {
+                    bail!("a server does not write to the database again");
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Ok(())
     }
 
     /// Ends what is paused, cut or armed, and starts everything that is down.
@@ -291,6 +312,10 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+fn user() -> Value {
+    json!({"username": "chaos", "email": "chaos@example.kr"})
 }
 
 /// `host:port` of `mysql://user@host:port/name`.

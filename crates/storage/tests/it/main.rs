@@ -10,6 +10,7 @@ mod lease;
 mod migration;
 mod outage;
 mod queue;
+mod servers;
 
 use std::sync::Arc;
 use std::time::Duration;

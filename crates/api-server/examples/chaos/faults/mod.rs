@@ -2,14 +2,17 @@
 //! random numbers, until it is told to stop, and then puts its part back in order.
 
 mod bank;
+mod group;
 mod mysql;
 mod network;
 mod servers;
 
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use anyhow::ensure;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
@@ -47,6 +50,10 @@ pub(crate) fn begin(stage: &Arc<Stage>, over: &Arc<AtomicBool>) -> JoinSet<anyho
         random: SmallRng::seed_from_u64(stage.options.seed ^ (kind << 48)),
     };
     let mut faults = JoinSet::new();
+    if !stage.options.mysql_group.is_empty() {
+        faults.spawn(group::fail_over(storm(6)));
+        return faults;
+    }
     faults.spawn(servers::kill(storm(1)));
     faults.spawn(bank::confuse(storm(2)));
     faults.spawn(bank::kill(storm(3)));
@@ -55,4 +62,17 @@ pub(crate) fn begin(stage: &Arc<Stage>, over: &Arc<AtomicBool>) -> JoinSet<anyho
         faults.spawn(network::cut(storm(5)));
     }
     faults
+}
+
+/// Runs docker; returns what it printed.
+async fn docker(arguments: &[&str]) -> anyhow::Result<String> {
+    let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+    let line = arguments.join(" ");
+    let run = move || {
+        let mut docker = Command::new("docker");
+        docker.args(arguments).stderr(Stdio::null()).output()
+    };
+    let output = tokio::task::spawn_blocking(run).await??;
+    ensure!(output.status.success(), "docker {line} failed");
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -1,11 +1,9 @@
 //! MySQL: SIGKILL and restart, and pauses of all its threads.
 
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, bail};
+use anyhow::Context;
 use rand::RngExt;
 
-use super::Storm;
+use super::{Storm, docker};
 
 pub(super) async fn kill(mut storm: Storm) -> anyhow::Result<()> {
     let container = storm.stage.options.mysql_container.clone();
@@ -26,19 +24,5 @@ pub(super) async fn kill(mut storm: Storm) -> anyhow::Result<()> {
             storm.pause(200..5_000).await;
             docker(&["unpause", &container]).await?;
         }
-    }
-}
-
-async fn docker(arguments: &[&str]) -> anyhow::Result<()> {
-    let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
-    let line = arguments.join(" ");
-    let run = move || {
-        let mut docker = Command::new("docker");
-        docker.args(arguments).stdout(Stdio::null()).status()
-    };
-    if tokio::task::spawn_blocking(run).await??.success() {
-        Ok(())
-    } else {
-        bail!("docker {line} failed")
     }
 }
