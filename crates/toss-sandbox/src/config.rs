@@ -8,6 +8,80 @@ pub const DEFAULT_CLIENT_KEY: &str = "test_ck_sandbox00000000000000000000";
 /// The secret key of the default pair; clearly none of Toss's.
 pub const DEFAULT_SECRET_KEY: &str = "test_sk_sandbox00000000000000000000";
 
+/// The client key of the default pair for widgets.
+pub const DEFAULT_WIDGET_CLIENT_KEY: &str = "test_gck_sandbox00000000000000000000";
+
+/// The secret key of the default pair for widgets.
+pub const DEFAULT_WIDGET_SECRET_KEY: &str = "test_gsk_sandbox00000000000000000000";
+
+/// Toss's API version, chosen per merchant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ApiVersion {
+    /// 2022-11-16, to which widget keys are pinned.
+    #[default]
+    V2022_11_16,
+    /// 2024-06-01: the Billing object has no `cardCompany` and `cardNumber`.
+    V2024_06_01,
+}
+
+impl ApiVersion {
+    /// As Toss prints it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V2022_11_16 => "2022-11-16",
+            Self::V2024_06_01 => "2024-06-01",
+        }
+    }
+}
+
+impl std::str::FromStr for ApiVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "2022-11-16" => Ok(Self::V2022_11_16),
+            "2024-06-01" => Ok(Self::V2024_06_01),
+            other => Err(format!("`{other}` is neither 2022-11-16 nor 2024-06-01")),
+        }
+    }
+}
+
+/// What Toss leaves undocumented, or documents otherwise than it was seen to behave, with a
+/// stated default each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknowns {
+    /// Code for a partial cancel under escrow. Documented as `NOT_ALLOWED_PARTIAL_REFUND` (403),
+    /// the default; seen as `FAILED_INTERNAL_SYSTEM_PROCESSING` (500).
+    pub escrow_partial_cancel: String,
+    /// Code for a customer key above 300 characters. Default `INVALID_CUSTOMER_KEY` (400); seen
+    /// as `FAILED_DB_PROCESSING` (500).
+    pub long_customer_key: String,
+    /// Code for deleting a billing key twice; none is 200 again. Default
+    /// `ALREADY_REMOVED_BILLING_KEY`.
+    pub repeated_billing_removal: Option<String>,
+    /// Code for a confirm of a payment that expired. Default `NOT_FOUND_PAYMENT_SESSION`.
+    pub expired_confirm: String,
+    /// Calls per minute after which an answer is 429; none is no limit, the default. Toss's test
+    /// environment is said to allow 100 per API; what it then answers is not.
+    pub calls_per_minute_max: Option<u32>,
+    /// Whether the security key signs webhooks as its 64 hexadecimal characters instead of the 32
+    /// bytes that they stand for. Default false: the bytes.
+    pub hmac_key_as_text: bool,
+}
+
+impl Default for Unknowns {
+    fn default() -> Self {
+        Self {
+            escrow_partial_cancel: "NOT_ALLOWED_PARTIAL_REFUND".to_owned(),
+            long_customer_key: "INVALID_CUSTOMER_KEY".to_owned(),
+            repeated_billing_removal: Some("ALREADY_REMOVED_BILLING_KEY".to_owned()),
+            expired_confirm: "NOT_FOUND_PAYMENT_SESSION".to_owned(),
+            calls_per_minute_max: None,
+            hmac_key_as_text: false,
+        }
+    }
+}
+
 /// Settings of a sandbox.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
@@ -15,6 +89,14 @@ pub struct SandboxConfig {
     pub secret_key: String,
     /// The client key that pages pass to `TossPayments(…)`. Default [`DEFAULT_CLIENT_KEY`].
     pub client_key: String,
+    /// The secret key of widgets. Default [`DEFAULT_WIDGET_SECRET_KEY`].
+    pub widget_secret_key: String,
+    /// The client key that pages pass for widgets. Default [`DEFAULT_WIDGET_CLIENT_KEY`].
+    pub widget_client_key: String,
+    /// The merchant's API version. Default 2022-11-16.
+    pub api_version: ApiVersion,
+    /// What Toss leaves open.
+    pub unknowns: Unknowns,
     /// Seed of keys, ids and drawn delays. Default 1.
     pub seed: u64,
     /// The merchant id shown in payments, at most 14 characters at Toss. Default `tosssandbox`.
@@ -49,6 +131,10 @@ impl Default for SandboxConfig {
         Self {
             secret_key: DEFAULT_SECRET_KEY.to_owned(),
             client_key: DEFAULT_CLIENT_KEY.to_owned(),
+            widget_secret_key: DEFAULT_WIDGET_SECRET_KEY.to_owned(),
+            widget_client_key: DEFAULT_WIDGET_CLIENT_KEY.to_owned(),
+            api_version: ApiVersion::default(),
+            unknowns: Unknowns::default(),
             seed: 1,
             merchant_id: "tosssandbox".to_owned(),
             public_url: None,

@@ -2,37 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint::Endpoint;
+
 /// Most faults held at once; beyond it the oldest makes room.
 pub const FAULTS_MAX: usize = 1_000;
 
 /// Longest delay a fault may ask for: ten minutes, in milliseconds.
 pub const DELAY_MAX_MS: u64 = 600_000;
-
-/// The calls of Toss's API that the sandbox answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Endpoint {
-    /// `POST /v1/payments/confirm`.
-    Confirm,
-    /// `GET /v1/payments/{paymentKey}`.
-    Get,
-    /// `GET /v1/payments/orders/{orderId}`.
-    GetByOrder,
-    /// `POST /v1/payments/{paymentKey}/cancel`.
-    Cancel,
-    /// `GET /v1/transactions`.
-    Transactions,
-}
-
-impl Endpoint {
-    /// The HTTP method of the call.
-    pub fn method(self) -> &'static str {
-        match self {
-            Self::Confirm | Self::Cancel => "POST",
-            Self::Get | Self::GetByOrder | Self::Transactions => "GET",
-        }
-    }
-}
 
 /// Which calls a fault hits; an absent field matches everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+mod endpoint;
 pub mod engine;
 pub mod fault;
 mod http;
@@ -9,9 +10,13 @@ mod sandbox;
 mod server;
 mod window;
 
-pub use config::{DEFAULT_CLIENT_KEY, DEFAULT_SECRET_KEY, SandboxConfig};
+pub use config::{
+    ApiVersion, DEFAULT_CLIENT_KEY, DEFAULT_SECRET_KEY, DEFAULT_WIDGET_CLIENT_KEY,
+    DEFAULT_WIDGET_SECRET_KEY, SandboxConfig, Unknowns,
+};
+pub use endpoint::Endpoint;
 pub use engine::{Call, CallTotals, LedgerRow};
-pub use fault::{ActiveFault, Effect, Endpoint, Fault, Target};
+pub use fault::{ActiveFault, Effect, Fault, Target};
 pub use http::socket::capture_socket;
 pub use journal::{JournalError, JournalFailure};
 pub use sandbox::{Invariants, Sandbox};

@@ -63,6 +63,8 @@ pub struct Fingerprint {
     orders: u64,
     movements: u64,
     windows: u64,
+    billing: u64,
+    receipts: u64,
     answers: u64,
     clock_offset_ms: i64,
 }
@@ -87,6 +89,8 @@ impl Fingerprint {
             ("orders", self.orders, replayed.orders),
             ("transactions", self.movements, replayed.movements),
             ("windows", self.windows, replayed.windows),
+            ("billing keys", self.billing, replayed.billing),
+            ("cash receipts", self.receipts, replayed.receipts),
             ("idempotency records", self.answers, replayed.answers),
         ] {
             findings.expect(live == back, || {
@@ -120,6 +124,8 @@ impl Engine {
             orders: fingerprint_of(&self.bank.orders),
             movements: fingerprint_of(self.bank.movements.rows()),
             windows: self.windows.fingerprint(),
+            billing: self.billing.fingerprint(),
+            receipts: fingerprint_of(self.receipts.rows()),
             answers: self.idempotency.fingerprint(),
             clock_offset_ms: self.clock_offset_ms,
         }

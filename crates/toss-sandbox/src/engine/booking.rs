@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{
     bank::{Bank, Order},
     change::{Change, Inconsistent, Opening},
-    payment::{Cancel, Payment, Status},
+    payment::{Cancel, Payment, Reversal, Status},
     transactions::Movement,
 };
 
@@ -90,6 +90,7 @@ impl Bank {
                 tax_free,
                 reason,
                 transaction_key,
+                refund_account,
             } => self.give_back(
                 &payment_key,
                 Cancel {
@@ -99,11 +100,21 @@ impl Bank {
                     balance_after: 0,
                     at,
                     transaction_key,
+                    refund_account,
                 },
             ),
+            Change::DepositReversed {
+                payment_key,
+                at,
+                transaction_key,
+            } => self.reverse(&payment_key, at, transaction_key),
             // `Engine::apply` keeps these from the bank.
             Change::WindowOpened { .. }
             | Change::WindowFinished { .. }
+            | Change::BillingAuthorised { .. }
+            | Change::BillingIssued { .. }
+            | Change::BillingRemoved { .. }
+            | Change::ReceiptIssued(_)
             | Change::Answered { .. }
             | Change::ClockAdvanced { .. } => Err(Inconsistent::new("the bank's part in", "it")),
         }
@@ -140,12 +151,14 @@ impl Bank {
             approved_at: None,
             due_at: None,
             approval_key: None,
+            reversals: Vec::new(),
             last_transaction_key: None,
             secret: opening.secret,
             digits: opening.digits,
             cancels: Vec::new(),
             failure_code: None,
             decline_at_confirm: None,
+            terms: opening.terms,
         });
         Ok(())
     }
@@ -176,12 +189,38 @@ impl Bank {
         if payment.amount != amount {
             return Err(Inconsistent::new(what, key));
         }
+        let nth = payment.reversals.len();
         payment.status = Status::Done;
         payment.approved_at = Some(at);
         payment.approval_key = Some(transaction_key.clone());
         payment.last_transaction_key = Some(transaction_key.clone());
         self.movements
-            .push(transaction_key, Movement::approval(at, index));
+            .push(transaction_key, Movement::approval(at, index, nth));
+        Ok(())
+    }
+
+    /// The bank takes a deposit back, and the account waits for another.
+    fn reverse(
+        &mut self,
+        key: &str,
+        at: DateTime<Utc>,
+        transaction_key: String,
+    ) -> Result<(), Inconsistent> {
+        let what = "reversal of";
+        let (index, payment) = self.standing(what, key, &[Status::Done])?;
+        let Some(approval_key) = payment.approval_key.take() else {
+            return Err(Inconsistent::new(what, key));
+        };
+        let nth = payment.reversals.len();
+        payment.status = Status::WaitingForDeposit;
+        payment.approved_at = None;
+        payment.last_transaction_key = Some(transaction_key.clone());
+        payment.reversals.push(Reversal {
+            approval_key,
+            transaction_key: transaction_key.clone(),
+        });
+        self.movements
+            .push(transaction_key, Movement::reversal(at, index, nth));
         Ok(())
     }
 

@@ -4,7 +4,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Method, RequestedMethod};
+use super::{
+    Answer, Method, RequestedMethod, billing::BillingKey, method::Terms, receipts::CashReceipt,
+    request::RefundAccount,
+};
 
 /// One change of the books. Amounts are won, times the sandbox's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +82,15 @@ pub enum Change {
         /// The deposit.
         transaction_key: String,
     },
+    /// A deposit turned out to be an error: DONE → `WAITING_FOR_DEPOSIT`.
+    DepositReversed {
+        /// The payment.
+        payment_key: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// The reversal.
+        transaction_key: String,
+    },
     /// Declined: READY or `IN_PROGRESS` → ABORTED.
     Declined {
         /// The payment.
@@ -105,7 +117,32 @@ pub enum Change {
         reason: String,
         /// The cancel.
         transaction_key: String,
+        /// Where a virtual account's money went.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refund_account: Option<RefundAccount>,
     },
+    /// A customer authenticated a card for billing.
+    BillingAuthorised {
+        /// Good for one billing key.
+        auth_key: String,
+        /// Whose card it is.
+        customer_key: String,
+    },
+    /// A billing key was issued.
+    BillingIssued {
+        /// The key.
+        key: Box<BillingKey>,
+        /// The authentication that it used up, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        auth_key: Option<String>,
+    },
+    /// A billing key was deleted.
+    BillingRemoved {
+        /// The key.
+        billing_key: String,
+    },
+    /// A cash receipt was issued or cancelled.
+    ReceiptIssued(Box<CashReceipt>),
     /// An answer was stored under its idempotency key.
     Answered {
         /// URL path, a line break, and the key.
@@ -144,6 +181,9 @@ pub struct Opening {
     pub secret: String,
     /// Digits that the method needs.
     pub digits: String,
+    /// What it has beyond what every payment has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Box<Terms>>,
 }
 
 /// A change that cannot follow from what came before it.

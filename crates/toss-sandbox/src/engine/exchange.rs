@@ -9,7 +9,7 @@ use super::{
     errors::{ApiError, Language},
     request::ConfirmBody,
 };
-use crate::fault::{Effect, Endpoint};
+use crate::{endpoint::Endpoint, fault::Effect};
 
 /// One call of the API, as it came over the wire.
 #[derive(Debug, Clone)]
@@ -18,8 +18,8 @@ pub struct ApiRequest {
     pub endpoint: Endpoint,
     /// The URL's path, such as `/v1/payments/confirm`.
     pub path: String,
-    /// The payment key or order id in the path; empty for confirm; the query string, without its
-    /// question mark, for transactions.
+    /// What the path names, such as a payment key; the query string, without its question mark,
+    /// where the path names nothing.
     pub subject: String,
     /// `Authorization`.
     pub authorization: Option<String>,
@@ -29,6 +29,8 @@ pub struct ApiRequest {
     pub idempotency_key: Option<String>,
     /// `TossPayments-Test-Code`.
     pub test_code: Option<String>,
+    /// `TossPayments-api-security-mode`: `ENCRYPTION` if the body is encrypted.
+    pub security_mode: Option<String>,
     /// The body, unread.
     pub body: Vec<u8>,
 }
@@ -44,16 +46,9 @@ impl ApiRequest {
 
     /// A call of any endpoint about a payment key or order id.
     pub fn new(endpoint: Endpoint, secret_key: &str, subject: &str, body: String) -> Self {
-        let path = match endpoint {
-            Endpoint::Confirm => "/v1/payments/confirm".to_owned(),
-            Endpoint::Get => format!("/v1/payments/{subject}"),
-            Endpoint::GetByOrder => format!("/v1/payments/orders/{subject}"),
-            Endpoint::Cancel => format!("/v1/payments/{subject}/cancel"),
-            Endpoint::Transactions => "/v1/transactions".to_owned(),
-        };
         Self {
             endpoint,
-            path,
+            path: endpoint.path(subject),
             subject: subject.to_owned(),
             authorization: Some(format!(
                 "Basic {}",
@@ -62,18 +57,15 @@ impl ApiRequest {
             accept_language: None,
             idempotency_key: None,
             test_code: None,
+            security_mode: None,
             body: body.into_bytes(),
         }
     }
 
     /// The idempotency key that counts: only POSTs have one.
     pub(super) fn scoped_key(&self) -> Option<String> {
-        match self.endpoint {
-            Endpoint::Confirm | Endpoint::Cancel => {
-                self.idempotency_key.clone().filter(|key| !key.is_empty())
-            }
-            Endpoint::Get | Endpoint::GetByOrder | Endpoint::Transactions => None,
-        }
+        let key = self.idempotency_key.clone();
+        key.filter(|key| self.endpoint.method() == "POST" && !key.is_empty())
     }
 
     pub(super) fn language(&self) -> Language {
@@ -166,4 +158,6 @@ pub struct Ticket {
     pub(super) confirm: Option<Result<ConfirmBody, ApiError>>,
     pub(super) effect: Option<Effect>,
     pub(super) scope: Option<Arc<str>>,
+    /// Whether the widget's secret key was presented.
+    pub(super) widget: bool,
 }

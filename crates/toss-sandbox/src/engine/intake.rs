@@ -12,7 +12,7 @@ use super::{
     idempotency::Claim,
     request::{ConfirmBody, parse},
 };
-use crate::fault::{Effect, Endpoint};
+use crate::{endpoint::Endpoint, fault::Effect};
 
 impl Engine {
     /// Receives a call: authentication, faults, idempotency. Work may be left to do.
@@ -25,9 +25,10 @@ impl Engine {
             delay: Duration::ZERO,
             step: Step::Deliver(delivery),
         };
-        if let Err(error) = self.authorise(&request) {
-            return deliver(self.refuse(&request, number, &error));
-        }
+        let widget = match self.authorise(&request) {
+            Ok(widget) => widget,
+            Err(error) => return deliver(self.refuse(&request, number, &error)),
+        };
         let key = request.scoped_key();
         if key
             .as_ref()
@@ -79,6 +80,7 @@ impl Engine {
             confirm,
             effect,
             scope,
+            widget,
         };
         Reception {
             delay,
@@ -99,7 +101,7 @@ impl Engine {
             Endpoint::Get | Endpoint::Cancel => {
                 self.bank.order_of(&request.subject).map(str::to_owned)
             }
-            Endpoint::Transactions => None,
+            _ => order_id_of(&request.body),
         }
     }
 
@@ -115,7 +117,7 @@ impl Engine {
                 .and_then(|body| body.as_ref().ok())
                 .map(|body| body.payment_key.clone()),
             Endpoint::Get | Endpoint::Cancel => Some(request.subject.clone()),
-            Endpoint::GetByOrder | Endpoint::Transactions => None,
+            _ => None,
         };
         self.calls.arrive(Call {
             at: now,
@@ -129,7 +131,8 @@ impl Engine {
     }
 
     /// Toss reads `Basic base64(secretKey + ":")`; the colon is mandatory, the password empty.
-    fn authorise(&self, request: &ApiRequest) -> Result<(), ApiError> {
+    /// Returns whether the key is the widget's.
+    fn authorise(&self, request: &ApiRequest) -> Result<bool, ApiError> {
         let unauthorised = || ApiError::new("UNAUTHORIZED_KEY");
         let header = request.authorization.as_deref().ok_or_else(unauthorised)?;
         let (scheme, encoded) = header.split_once(' ').ok_or_else(unauthorised)?;
@@ -143,10 +146,10 @@ impl Engine {
             return Err(ApiError::new("INCORRECT_BASIC_AUTH_FORMAT"));
         };
         // The keys of a sandbox guard no money, so the comparison need not take constant time.
-        if &decoded[..colon] == self.secret_key.as_bytes() {
-            Ok(())
-        } else {
-            Err(unauthorised())
+        match &decoded[..colon] {
+            key if key == self.secret_key.as_bytes() => Ok(false),
+            key if key == self.widget_secret_key.as_bytes() => Ok(true),
+            _ => Err(unauthorised()),
         }
     }
 
@@ -173,4 +176,15 @@ impl Engine {
             | Effect::WrongAmount => None,
         }
     }
+}
+
+/// The order that a body names, for calls whose bodies have one.
+fn order_id_of(body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body {
+        order_id: String,
+    }
+    let body: Body = parse(body).ok()?;
+    Some(body.order_id)
 }

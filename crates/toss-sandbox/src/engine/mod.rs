@@ -1,20 +1,32 @@
 //! The engine: requests in, answers out. It has no clock, no sockets and no chance of its own:
 //! the time is passed in and randomness is seeded, so a run can be repeated exactly.
 
+mod approval;
 mod audit;
 mod bank;
+mod billing;
 mod booking;
 mod calls;
 mod change;
+mod codes;
+mod direct;
 mod errors;
 mod exchange;
 mod idempotency;
 mod intake;
+mod method;
 mod payment;
+mod perform;
+mod promotions;
+mod query;
 mod random;
 mod rebuild;
+mod receipts;
+mod refund;
 mod request;
+mod settlements;
 mod transactions;
+mod view;
 mod window;
 
 #[cfg(test)]
@@ -28,17 +40,21 @@ pub(crate) use self::request::is_order_id;
 pub use self::{
     audit::{Findings, Fingerprint},
     bank::LedgerRow,
+    billing::BillingKey,
     calls::{Call, CallTotals},
     change::{Change, Inconsistent, Opening},
     errors::{ApiError, ErrorSpec, Language, find as find_error},
     exchange::{Answer, ApiRequest, Content, Delivery, Reception, Step, Ticket},
     idempotency::KEY_LIFE,
+    method::{GiftCertificate, Kind, Method, Terms},
     payment::{
-        CONFIRM_LIFE, Cancel, DEPOSIT_LIFE, Method, Payment, PaymentView, Status, WINDOW_LIFE,
-        korean_time,
+        CONFIRM_LIFE, Cancel, DEPOSIT_LIFE, Payment, Reversal, Status, WINDOW_LIFE, korean_time,
     },
-    request::{AMOUNT_MAX, IDEMPOTENCY_KEY_MAX},
+    receipts::{CashReceipt, RECEIPT_DELAY},
+    request::{AMOUNT_MAX, IDEMPOTENCY_KEY_MAX, RefundAccount},
+    settlements::{FEE_PER_MILLE, PAYOUT_AFTER_WORKDAYS},
     transactions::{TRANSACTIONS_MAX, TRANSACTIONS_MIN},
+    view::{PaymentView, Writing},
     window::{
         BANKS, Choice, EASY_PAY_PROVIDERS, ISSUERS, OpenedWindow, RequestedMethod, WindowClosed,
         WindowSight,
@@ -46,17 +62,30 @@ pub use self::{
 };
 use self::{
     bank::{Bank, MismatchCodes, NewPayment},
+    billing::BillingBook,
     calls::CallLog,
     idempotency::Idempotency,
     random::Random,
-    request::{CancelBody, parse},
-    transactions::{TransactionQuery, Writing},
+    receipts::ReceiptBook,
     window::Windows,
 };
 use crate::{
-    SandboxConfig,
-    fault::{ActiveFault, Effect, Endpoint, Fault, FaultBook},
+    ApiVersion, SandboxConfig, Unknowns,
+    fault::{ActiveFault, Effect, Fault, FaultBook},
 };
+
+/// How objects are written now; a macro, so that the other fields stay free to be borrowed.
+macro_rules! writing {
+    ($engine:expr, $language:expr) => {
+        $crate::engine::Writing {
+            language: $language,
+            merchant_id: &$engine.merchant_id,
+            base_url: &$engine.base_url,
+            version: $engine.version,
+        }
+    };
+}
+use writing;
 
 const HTML_502: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
     <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
@@ -66,6 +95,10 @@ const HTML_502: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\
 pub struct Engine {
     secret_key: String,
     client_key: String,
+    widget_secret_key: String,
+    widget_client_key: String,
+    version: ApiVersion,
+    unknowns: Unknowns,
     merchant_id: String,
     base_url: String,
     mismatch: MismatchCodes,
@@ -73,6 +106,8 @@ pub struct Engine {
     cancel_amounts_negative: bool,
     bank: Bank,
     windows: Windows,
+    billing: BillingBook,
+    receipts: ReceiptBook,
     idempotency: Idempotency,
     faults: FaultBook,
     calls: CallLog,
@@ -87,16 +122,23 @@ impl Engine {
         Self {
             secret_key: config.secret_key.clone(),
             client_key: config.client_key.clone(),
+            widget_secret_key: config.widget_secret_key.clone(),
+            widget_client_key: config.widget_client_key.clone(),
+            version: config.api_version,
+            unknowns: config.unknowns.clone(),
             merchant_id: config.merchant_id.clone(),
             base_url: config.public_url.clone().unwrap_or_default(),
             mismatch: MismatchCodes {
                 order: config.order_mismatch_code.clone(),
                 amount: config.amount_mismatch_code.clone(),
+                expired: config.unknowns.expired_confirm.clone(),
             },
             replay_server_errors: config.replay_server_errors,
             cancel_amounts_negative: config.cancel_amounts_negative,
             bank: Bank::default(),
             windows: Windows::default(),
+            billing: BillingBook::default(),
+            receipts: ReceiptBook::default(),
             idempotency: Idempotency::new(config.idempotency_records_max),
             faults: FaultBook::default(),
             calls: CallLog::new(config.calls_max),
@@ -165,6 +207,7 @@ impl Engine {
             amount,
             tax_free: 0,
             method: method.clone(),
+            terms: Terms::default(),
         };
         let key = self.bank.open(now, &mut self.random, new);
         // A payment opened this instant is READY, so this cannot fail.
@@ -178,12 +221,17 @@ impl Engine {
     /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if the payment waits for none or is overdue.
     pub fn deposit(&mut self, now: DateTime<Utc>, key: &str) -> Result<String, ApiError> {
         let payment = self.bank.deposit(now, &mut self.random, key)?;
-        Ok(json(&payment.view(
-            now,
-            Language::Korean,
-            &self.merchant_id,
-            &self.base_url,
-        )))
+        Ok(json(&payment.view(now, writing!(self, Language::Korean))))
+    }
+
+    /// A deposit turns out to be an error: the account waits for another. Returns the Payment
+    /// object.
+    ///
+    /// # Errors
+    /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if no whole deposit stands.
+    pub fn reverse_deposit(&mut self, now: DateTime<Utc>, key: &str) -> Result<String, ApiError> {
+        let payment = self.bank.reverse_deposit(now, &mut self.random, key)?;
+        Ok(json(&payment.view(now, writing!(self, Language::Korean))))
     }
 
     /// Hands the payment of a key to `see`, with time's work done on it.
@@ -194,16 +242,15 @@ impl Engine {
         see: impl FnOnce(&Payment, &PaymentView<'_>) -> T,
     ) -> Option<T> {
         let payment = self.bank.find(now, key)?;
-        let view = payment.view(now, Language::Korean, &self.merchant_id, &self.base_url);
+        let view = payment.view(now, writing!(self, Language::Korean));
         Some(see(payment, &view))
     }
 
     /// Payment objects as JSON, newest first.
     pub fn payments(&mut self, now: DateTime<Utc>, offset: usize, limit: usize) -> Vec<String> {
-        let (mid, base_url) = (&self.merchant_id, &self.base_url);
         let newest = self.bank.newest(now, offset, limit);
         newest
-            .map(|payment| json(&payment.view(now, Language::Korean, mid, base_url)))
+            .map(|payment| json(&payment.view(now, writing!(self, Language::Korean))))
             .collect()
     }
 
@@ -282,57 +329,14 @@ impl Engine {
         let error = ApiError::new(code);
         if let Some(Ok(body)) = &ticket.confirm
             && error.declines()
-            && self.bank.match_confirm(now, body, &self.mismatch).is_ok()
+            && self
+                .bank
+                .match_confirm(now, body, &self.mismatch, ticket.widget)
+                .is_ok()
         {
             self.bank.abort(now, &body.payment_key, code);
         }
         error
-    }
-
-    fn execute(&mut self, now: DateTime<Utc>, ticket: &Ticket) -> Result<String, ApiError> {
-        let request = &ticket.request;
-        if let Some(code) = &request.test_code {
-            // Answered before the payment key is looked at, so it works with a made-up one.
-            return Err(find_error(code).map_or_else(
-                || ApiError::new("INVALID_TEST_CODE"),
-                |spec| ApiError::new(spec.code),
-            ));
-        }
-        let (bank, random) = (&mut self.bank, &mut self.random);
-        let unknown = || ApiError::new("NOT_FOUND_PAYMENT");
-        let payment = match request.endpoint {
-            Endpoint::Confirm => {
-                let body = match &ticket.confirm {
-                    Some(Ok(body)) => body,
-                    Some(Err(error)) => return Err(error.clone()),
-                    None => return Err(ApiError::new("INVALID_REQUEST")),
-                };
-                bank.confirm(now, random, body, &self.mismatch)?
-            }
-            Endpoint::Get => bank.find(now, &request.subject).ok_or_else(unknown)?,
-            Endpoint::GetByOrder => bank
-                .find_by_order(now, &request.subject)
-                .ok_or_else(unknown)?,
-            Endpoint::Cancel => {
-                let body = parse::<CancelBody>(&request.body)?;
-                bank.cancel(now, random, &request.subject, &body)?
-            }
-            Endpoint::Transactions => {
-                let query = TransactionQuery::parse(&request.subject)?;
-                let writing = Writing {
-                    language: request.language(),
-                    merchant_id: &self.merchant_id,
-                    base_url: &self.base_url,
-                    cancels_negative: self.cancel_amounts_negative,
-                };
-                return Ok(json(&self.bank.transactions(&query, writing)?));
-            }
-        };
-        let mut view = payment.view(now, request.language(), &self.merchant_id, &self.base_url);
-        if ticket.effect == Some(Effect::WrongAmount) {
-            view.total_amount += 1;
-        }
-        Ok(json(&view))
     }
 
     fn answer(&mut self, request: &ApiRequest, status: u16, body: String) -> Answer {

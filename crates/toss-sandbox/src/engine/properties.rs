@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{ApiRequest, Change, Delivery, Engine, Findings, Method};
 use crate::{
     DEFAULT_SECRET_KEY, SandboxConfig,
-    fault::{Effect, Endpoint, Fault, Target},
+    endpoint::Endpoint,
+    fault::{Effect, Fault, Target},
 };
 
 const ORDERS: [&str; 3] = ["order-0001", "order-0002", "order-0003"];

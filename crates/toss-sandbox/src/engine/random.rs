@@ -41,6 +41,11 @@ impl Random {
         format!("ps_{}", self.text(26))
     }
 
+    /// `length` characters behind a prefix.
+    pub(crate) fn key(&mut self, prefix: &str, length: usize) -> String {
+        format!("{prefix}{}", self.text(length))
+    }
+
     /// A trace id: 32 hexadecimal digits.
     pub(crate) fn trace_id(&mut self) -> String {
         format!("{:032x}", self.0.random::<u128>())

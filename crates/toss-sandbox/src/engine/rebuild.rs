@@ -39,10 +39,17 @@ impl Engine {
                 self.clock_offset_ms = offset_ms;
                 Ok(())
             }
-            change => match self.windows.apply(change)? {
-                Some(change) => self.bank.apply(change),
-                None => Ok(()),
-            },
+            change => {
+                // Each book takes what is its own and hands the rest on.
+                let mut rest = self.windows.apply(change)?;
+                if let Some(change) = rest {
+                    rest = self.billing.apply(change)?;
+                }
+                if let Some(change) = rest {
+                    rest = self.receipts.apply(change)?;
+                }
+                rest.map_or(Ok(()), |change| self.bank.apply(change))
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiError, Change, Engine, Language, Method, NewPayment, Status,
+    ApiError, Change, Engine, Language, Method, NewPayment, Status, Terms,
     audit::fingerprint_of_unordered,
     change::Inconsistent,
     request::{Won, is_order_id, parse},
@@ -224,6 +224,7 @@ impl Engine {
             amount,
             tax_free: body.tax_free_amount.map_or(0, |won| won.0),
             method: Method::card(),
+            terms: Terms::default(),
         };
         let payment_key = self.bank.open(now, &mut self.random, new);
         let window_id = self.random.window_id();

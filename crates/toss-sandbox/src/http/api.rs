@@ -1,18 +1,18 @@
-//! `/v1/payments/…`: carries calls to the engine and its deliveries back.
+//! `/v1/…` and `/v2/…`: carries calls to the engine and its deliveries back.
 
 use std::time::Duration;
 
 use actix_web::{
-    Error, HttpRequest, HttpResponse,
+    Error, HttpRequest, HttpResponse, Resource, Route,
     http::{
         StatusCode,
         header::{ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue},
     },
-    web::{Bytes, Data},
+    web::{self, Bytes, Data},
 };
 use futures::stream;
 
-use super::{TRACE_ID, header, socket};
+use super::{BODY_MAX, TRACE_ID, header, socket};
 use crate::{
     Endpoint, JournalFailure, Sandbox,
     engine::{Answer, ApiRequest, Content, Delivery, Reception, Step},
@@ -23,58 +23,67 @@ use crate::{
 const SILENCE_MAX: Duration = Duration::from_mins(10);
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const SECURITY_MODE: HeaderName = HeaderName::from_static("tosspayments-api-security-mode");
 const TEST_CODE: HeaderName = HeaderName::from_static("tosspayments-test-code");
 
 type Body = Result<Bytes, Error>;
 type Response = Result<HttpResponse, JournalFailure>;
 
-pub(super) async fn confirm(sandbox: Data<Sandbox>, request: HttpRequest, body: Body) -> Response {
-    call(&sandbox, Endpoint::Confirm, &request, "", body).await
+/// The resources of all calls, one per path.
+pub(super) fn resources(sandbox: &Sandbox) -> Vec<Resource> {
+    let mut templates: Vec<&'static str> = Vec::new();
+    for endpoint in Endpoint::ALL {
+        if !templates.contains(&endpoint.template()) {
+            templates.push(endpoint.template());
+        }
+    }
+    let resource = |template: &&'static str| {
+        let mut resource = web::resource(*template).app_data(web::PayloadConfig::new(BODY_MAX));
+        for endpoint in Endpoint::ALL {
+            if endpoint.template() == *template {
+                resource = resource.route(route(sandbox, endpoint));
+            }
+        }
+        resource
+            .app_data(Data::new(sandbox.clone()))
+            .default_service(web::to(super::not_found))
+    };
+    templates.iter().map(resource).collect()
 }
 
-pub(super) async fn get(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
-    let key = request.match_info().get("payment_key").unwrap_or_default();
-    call(&sandbox, Endpoint::Get, &request, key, Ok(Bytes::new())).await
-}
-
-pub(super) async fn get_by_order(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
-    let order_id = request.match_info().get("order_id").unwrap_or_default();
-    call(
-        &sandbox,
-        Endpoint::GetByOrder,
-        &request,
-        order_id,
-        Ok(Bytes::new()),
-    )
-    .await
-}
-
-pub(super) async fn cancel(sandbox: Data<Sandbox>, request: HttpRequest, body: Body) -> Response {
-    let key = request.match_info().get("payment_key").unwrap_or_default();
-    call(&sandbox, Endpoint::Cancel, &request, key, body).await
-}
-
-pub(super) async fn transactions(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
-    let query = request.query_string();
-    let endpoint = Endpoint::Transactions;
-    call(&sandbox, endpoint, &request, query, Ok(Bytes::new())).await
+fn route(sandbox: &Sandbox, endpoint: Endpoint) -> Route {
+    let sandbox = sandbox.clone();
+    let handler = move |request: HttpRequest, body: Body| {
+        let sandbox = sandbox.clone();
+        async move { call(&sandbox, endpoint, &request, body).await }
+    };
+    let method = match endpoint.method() {
+        "POST" => web::post(),
+        "DELETE" => web::delete(),
+        _ => web::get(),
+    };
+    method.to(handler)
 }
 
 async fn call(
     sandbox: &Sandbox,
     endpoint: Endpoint,
     request: &HttpRequest,
-    subject: &str,
     body: Body,
 ) -> Response {
+    let subject = match request.match_info().get("subject") {
+        Some(subject) => subject.to_owned(),
+        None => request.query_string().to_owned(),
+    };
     let api_request = ApiRequest {
         endpoint,
         path: request.path().to_owned(),
-        subject: subject.to_owned(),
+        subject,
         authorization: header(request, &AUTHORIZATION),
         accept_language: header(request, &ACCEPT_LANGUAGE),
         idempotency_key: header(request, &IDEMPOTENCY_KEY),
         test_code: header(request, &TEST_CODE),
+        security_mode: header(request, &SECURITY_MODE),
         // A body too large or cut off is as malformed as an empty one.
         body: body.unwrap_or_default().to_vec(),
     };

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{error_response, header_language, json_response};
 use crate::{
     Fault, JournalFailure, Sandbox,
-    engine::{AMOUNT_MAX, ApiError, Language, Method, is_order_id},
+    engine::{AMOUNT_MAX, ApiError, GiftCertificate, Language, Method, is_order_id},
     fault::FAULTS_MAX,
 };
 
@@ -160,6 +160,21 @@ pub(super) async fn authenticate(
             bank_code: "20".to_owned(),
             customer_name: "김토스".to_owned(),
         },
+        Some("TRANSFER") => Method::Transfer {
+            bank_code: "20".to_owned(),
+        },
+        Some("MOBILE_PHONE") => Method::MobilePhone {
+            customer_mobile_phone: "01000001234".to_owned(),
+        },
+        Some("CULTURE_GIFT_CERTIFICATE") => Method::GiftCertificate {
+            kind: GiftCertificate::Culture,
+        },
+        Some("BOOK_GIFT_CERTIFICATE") => Method::GiftCertificate {
+            kind: GiftCertificate::Book,
+        },
+        Some("GAME_GIFT_CERTIFICATE") => Method::GiftCertificate {
+            kind: GiftCertificate::Game,
+        },
         Some(_) => {
             return Ok(error_response(
                 &request,
@@ -199,6 +214,15 @@ pub(super) async fn deposit(sandbox: Data<Sandbox>, request: HttpRequest) -> Res
     let key = request.match_info().get("payment_key").unwrap_or_default();
     let deposited = sandbox.act(|engine, now| engine.deposit(now, key));
     Ok(match sandbox.told(deposited).await? {
+        Ok(payment) => json_response(200, payment),
+        Err(error) => error_response(&request, &error),
+    })
+}
+
+pub(super) async fn reverse_deposit(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
+    let key = request.match_info().get("payment_key").unwrap_or_default();
+    let reversed = sandbox.act(|engine, now| engine.reverse_deposit(now, key));
+    Ok(match sandbox.told(reversed).await? {
         Ok(payment) => json_response(200, payment),
         Err(error) => error_response(&request, &error),
     })

@@ -19,29 +19,20 @@ use crate::{
 };
 
 /// Largest body taken, in bytes: many times what the API's longest request has.
-const BODY_MAX: usize = 65_536;
+const BODY_MAX: usize = 262_144;
 
 /// Every answer of Toss's carries one.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-tosspayments-trace-id");
 
-/// Mounts `/v1/…`.
+/// Mounts `/v1/…` and `/v2/…`.
 pub(crate) fn mount_api(config: &mut ServiceConfig, sandbox: &Sandbox) {
-    let scope = web::scope("/v1")
+    for resource in api::resources(sandbox) {
+        config.service(resource);
+    }
+    let rest = web::scope("/v1")
         .app_data(web::Data::new(sandbox.clone()))
-        .app_data(web::PayloadConfig::new(BODY_MAX))
-        .route("/payments/confirm", web::post().to(api::confirm))
-        .route(
-            "/payments/orders/{order_id}",
-            web::get().to(api::get_by_order),
-        )
-        .route("/payments/{payment_key}", web::get().to(api::get))
-        .route(
-            "/payments/{payment_key}/cancel",
-            web::post().to(api::cancel),
-        )
-        .route("/transactions", web::get().to(api::transactions))
         .default_service(web::to(not_found));
-    config.service(scope);
+    config.service(rest);
 }
 
 /// Mounts `/v2/standard` and `/sandbox/…`.
@@ -70,6 +61,10 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
         .route(
             "/payments/{payment_key}/deposit",
             web::post().to(control::deposit),
+        )
+        .route(
+            "/payments/{payment_key}/deposit-error",
+            web::post().to(control::reverse_deposit),
         )
         .route("/ledger", web::get().to(control::ledger))
         .route("/journal", web::get().to(books::journal))

@@ -1,5 +1,6 @@
 //! One test per rule of Toss's that the engine keeps.
 
+mod direct;
 mod faults;
 mod payments;
 mod protocol;
@@ -13,7 +14,8 @@ use serde_json::{Value, json};
 use super::{Answer, ApiRequest, Delivery, Engine, Method};
 use crate::{
     DEFAULT_SECRET_KEY, SandboxConfig,
-    fault::{Effect, Endpoint, Fault, Target},
+    endpoint::Endpoint,
+    fault::{Effect, Fault, Target},
 };
 
 const ORDER: &str = "order-0001";

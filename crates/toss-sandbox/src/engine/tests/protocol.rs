@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::{Bench, ORDER, code, confirm, keyed, read, reason, request};
 use crate::{
     DEFAULT_SECRET_KEY, SandboxConfig,
+    endpoint::Endpoint,
     engine::{ApiRequest, Delivery, Step},
-    fault::{Effect, Endpoint},
+    fault::Effect,
 };
 
 #[test]

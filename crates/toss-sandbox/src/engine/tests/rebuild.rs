@@ -6,8 +6,8 @@ use serde_json::json;
 use super::{Bench, ORDER, confirm, keyed, read, reason, request};
 use crate::{
     SandboxConfig,
+    endpoint::Endpoint,
     engine::{Change, Choice, Engine, Language, Method},
-    fault::Endpoint,
 };
 
 fn recording() -> Bench {
