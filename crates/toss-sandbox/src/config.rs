@@ -1,6 +1,6 @@
 //! Settings of a sandbox, with the defaults for what Toss leaves undocumented.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// The client key of the default pair; clearly none of Toss's.
 pub const DEFAULT_CLIENT_KEY: &str = "test_ck_sandbox00000000000000000000";
@@ -13,6 +13,10 @@ pub const DEFAULT_WIDGET_CLIENT_KEY: &str = "test_gck_sandbox0000000000000000000
 
 /// The secret key of the default pair for widgets.
 pub const DEFAULT_WIDGET_SECRET_KEY: &str = "test_gsk_sandbox00000000000000000000";
+
+/// The default security key.
+pub const DEFAULT_SECURITY_KEY: &str =
+    "5a5d0b0000000000000000000000000000000000000000000000000000000001";
 
 /// Toss's API version, chosen per merchant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,6 +101,20 @@ pub struct SandboxConfig {
     pub api_version: ApiVersion,
     /// What Toss leaves open.
     pub unknowns: Unknowns,
+    /// The security key, 64 hexadecimal characters: signs webhooks of payouts and sellers and
+    /// encrypts their calls. Default [`DEFAULT_SECURITY_KEY`].
+    pub security_key: String,
+    /// The security key before the last: signs as well, as for seven days after a change at
+    /// Toss. Default none.
+    pub previous_security_key: Option<String>,
+    /// Where events are sent. Default none: no events. See
+    /// [`Sandbox::send_webhooks_to`](crate::Sandbox::send_webhooks_to).
+    pub webhook_url: Option<String>,
+    /// By how much the times between attempts to send an event are divided (1, 4, 16 … 4096
+    /// minutes at Toss). Default 1.
+    pub webhook_time_scale: u32,
+    /// Within which time an event must be answered. Default 10 seconds, as at Toss.
+    pub webhook_timeout: Duration,
     /// Seed of keys, ids and drawn delays. Default 1.
     pub seed: u64,
     /// The merchant id shown in payments, at most 14 characters at Toss. Default `tosssandbox`.
@@ -135,6 +153,11 @@ impl Default for SandboxConfig {
             widget_client_key: DEFAULT_WIDGET_CLIENT_KEY.to_owned(),
             api_version: ApiVersion::default(),
             unknowns: Unknowns::default(),
+            security_key: DEFAULT_SECURITY_KEY.to_owned(),
+            previous_security_key: None,
+            webhook_url: None,
+            webhook_time_scale: 1,
+            webhook_timeout: Duration::from_secs(10),
             seed: 1,
             merchant_id: "tosssandbox".to_owned(),
             public_url: None,

@@ -8,15 +8,16 @@ mod http;
 mod journal;
 mod sandbox;
 mod server;
+mod webhook;
 mod window;
 
 pub use config::{
-    ApiVersion, DEFAULT_CLIENT_KEY, DEFAULT_SECRET_KEY, DEFAULT_WIDGET_CLIENT_KEY,
-    DEFAULT_WIDGET_SECRET_KEY, SandboxConfig, Unknowns,
+    ApiVersion, DEFAULT_CLIENT_KEY, DEFAULT_SECRET_KEY, DEFAULT_SECURITY_KEY,
+    DEFAULT_WIDGET_CLIENT_KEY, DEFAULT_WIDGET_SECRET_KEY, SandboxConfig, Unknowns,
 };
 pub use endpoint::Endpoint;
 pub use engine::{Call, CallTotals, LedgerRow};
-pub use fault::{ActiveFault, Effect, Fault, Target};
+pub use fault::{ActiveFault, Effect, Fault, Rule, Target};
 pub use http::socket::capture_socket;
 pub use journal::{JournalError, JournalFailure};
 pub use sandbox::{Invariants, Sandbox};

@@ -65,6 +65,7 @@ pub struct Fingerprint {
     windows: u64,
     billing: u64,
     receipts: u64,
+    webhooks: u64,
     answers: u64,
     clock_offset_ms: i64,
 }
@@ -91,6 +92,7 @@ impl Fingerprint {
             ("windows", self.windows, replayed.windows),
             ("billing keys", self.billing, replayed.billing),
             ("cash receipts", self.receipts, replayed.receipts),
+            ("webhooks", self.webhooks, replayed.webhooks),
             ("idempotency records", self.answers, replayed.answers),
         ] {
             findings.expect(live == back, || {
@@ -126,6 +128,7 @@ impl Engine {
             windows: self.windows.fingerprint(),
             billing: self.billing.fingerprint(),
             receipts: fingerprint_of(self.receipts.rows()),
+            webhooks: self.outbox.fingerprint(),
             answers: self.idempotency.fingerprint(),
             clock_offset_ms: self.clock_offset_ms,
         }

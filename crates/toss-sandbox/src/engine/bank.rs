@@ -9,6 +9,7 @@ use super::{
     change::{Change, Changes, Opening},
     errors::ApiError,
     method::{Method, Terms},
+    news::Chronicle,
     payment::{Payment, Status},
     random::Random,
     request::ConfirmBody,
@@ -56,6 +57,7 @@ pub(crate) struct Bank {
     pub(super) by_order: HashMap<String, usize>,
     pub(super) movements: Movements,
     pub(super) changes: Changes,
+    pub(super) chronicle: Chronicle,
 }
 
 /// What a new payment needs to be told.
@@ -101,7 +103,7 @@ impl Bank {
     }
 
     /// Lets time do its work on a payment.
-    fn lapse(&mut self, now: DateTime<Utc>, index: usize) {
+    pub(super) fn lapse(&mut self, now: DateTime<Utc>, index: usize) {
         if let Some(payment) = self.payments.get(index)
             && payment.has_lapsed(now)
         {

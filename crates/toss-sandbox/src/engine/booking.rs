@@ -15,6 +15,7 @@ impl Bank {
     /// Notes and applies a change that the bank has found to be right.
     pub(super) fn book(&mut self, change: Change) {
         let copy = self.changes.copy(&change);
+        self.chronicle.hear(&change, &self.by_key);
         match self.apply(change) {
             Ok(()) => self.changes.note(copy),
             Err(error) => debug_assert!(false, "{error}"),
@@ -115,6 +116,8 @@ impl Bank {
             | Change::BillingIssued { .. }
             | Change::BillingRemoved { .. }
             | Change::ReceiptIssued(_)
+            | Change::WebhookQueued { .. }
+            | Change::WebhookTried { .. }
             | Change::Answered { .. }
             | Change::ClockAdvanced { .. } => Err(Inconsistent::new("the bank's part in", "it")),
         }

@@ -143,6 +143,29 @@ pub enum Change {
     },
     /// A cash receipt was issued or cancelled.
     ReceiptIssued(Box<CashReceipt>),
+    /// An event is owed to the merchant.
+    WebhookQueued {
+        /// Its transmission id.
+        id: String,
+        /// Toss's name of it.
+        event: String,
+        /// The order it is about, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order_id: Option<String>,
+        /// What is sent.
+        body: String,
+        /// Whether it is signed.
+        signed: bool,
+        /// When it is to be sent.
+        due_at: DateTime<Utc>,
+    },
+    /// An event was sent, or given up.
+    WebhookTried {
+        /// Its transmission id.
+        id: String,
+        /// When it is sent again; none if it is owed no more.
+        again_at: Option<DateTime<Utc>>,
+    },
     /// An answer was stored under its idempotency key.
     Answered {
         /// URL path, a line break, and the key.

@@ -31,6 +31,8 @@ pub struct ApiRequest {
     pub test_code: Option<String>,
     /// `TossPayments-api-security-mode`: `ENCRYPTION` if the body is encrypted.
     pub security_mode: Option<String>,
+    /// `Sandbox-Fault`: an effect as JSON that befalls this call alone.
+    pub fault: Option<String>,
     /// The body, unread.
     pub body: Vec<u8>,
 }
@@ -58,6 +60,7 @@ impl ApiRequest {
             idempotency_key: None,
             test_code: None,
             security_mode: None,
+            fault: None,
             body: body.into_bytes(),
         }
     }
@@ -83,6 +86,18 @@ pub enum Content {
     Html,
 }
 
+/// How an [`Answer`] is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Pace {
+    /// At once.
+    #[default]
+    Whole,
+    /// Half of the body, after which the connection is closed.
+    Half,
+    /// In pieces over a time.
+    Over(Duration),
+}
+
 /// An answer of the API.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -91,6 +106,9 @@ pub struct Answer {
     pub status: u16,
     /// What the body is.
     pub content: Content,
+    /// How it is sent.
+    #[serde(skip)]
+    pub pace: Pace,
     /// The body; shared, because it may be replayed.
     #[serde(with = "shared_text")]
     pub body: Arc<str>,

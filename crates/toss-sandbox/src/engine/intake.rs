@@ -12,7 +12,7 @@ use super::{
     idempotency::Claim,
     request::{ConfirmBody, parse},
 };
-use crate::{endpoint::Endpoint, fault::Effect};
+use crate::{Fault, Target, endpoint::Endpoint, fault::Effect};
 
 impl Engine {
     /// Receives a call: authentication, faults, idempotency. Work may be left to do.
@@ -40,12 +40,35 @@ impl Engine {
                 &ApiError::new("INVALID_IDEMPOTENCY_KEY"),
             ));
         }
-        let affliction = self.faults.strike(request.endpoint, order_id.as_deref());
+        let own = request.fault.as_deref();
+        let own = own.map(serde_json::from_str::<Effect>);
+        if let Some(Err(_)) = own {
+            return deliver(self.refuse(&request, number, &ApiError::new("INVALID_REQUEST")));
+        }
+        if let Some(Ok(effect)) = own {
+            let target = Target::default();
+            let times = Some(1);
+            // It befalls this call, the only one that comes before it is used up.
+            self.faults.inject_first(Fault {
+                target,
+                effect,
+                times,
+            });
+        }
+        let affliction = self
+            .faults
+            .strike(now, request.endpoint, order_id.as_deref());
         let delay_ms: u64 = affliction
             .delays
             .iter()
             .map(|(min, max)| self.random.between(*min, *max))
             .sum();
+        let tails_ms: u64 = affliction
+            .tails
+            .iter()
+            .map(|(min, max)| self.faults.tail(*min, *max))
+            .sum();
+        let delay_ms = delay_ms.saturating_add(tails_ms);
         let delay = Duration::from_millis(delay_ms);
         let effect = affliction.effect;
         if let Some(delivery) = self.unreached(&request, number, effect.as_ref()) {
@@ -167,7 +190,18 @@ impl Engine {
                 let answer = self.answer(request, 200, String::new());
                 Some(self.carry(number, answer, effect))
             }
+            Effect::RateLimit { .. } => {
+                let error = ApiError::with_fallback("TOO_MANY_REQUESTS", 429);
+                let answer = self.error_answer(request, &error);
+                Some(self.carry(number, answer, None))
+            }
             Effect::Delay { .. }
+            | Effect::HeavyTailedDelay { .. }
+            | Effect::HalfBody
+            | Effect::SlowBody { .. }
+            | Effect::LoseWebhook
+            | Effect::RepeatWebhook { .. }
+            | Effect::DelayWebhook { .. }
             | Effect::Error { .. }
             | Effect::ApproveThenSilence
             | Effect::ApproveThenReset

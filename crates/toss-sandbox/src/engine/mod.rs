@@ -15,6 +15,7 @@ mod exchange;
 mod idempotency;
 mod intake;
 mod method;
+mod news;
 mod payment;
 mod perform;
 mod promotions;
@@ -27,6 +28,7 @@ mod request;
 mod settlements;
 mod transactions;
 mod view;
+mod webhooks;
 mod window;
 
 #[cfg(test)]
@@ -34,9 +36,10 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
-pub(crate) use self::request::is_order_id;
 pub use self::{
     audit::{Findings, Fingerprint},
     bank::LedgerRow,
@@ -44,7 +47,7 @@ pub use self::{
     calls::{Call, CallTotals},
     change::{Change, Inconsistent, Opening},
     errors::{ApiError, ErrorSpec, Language, find as find_error},
-    exchange::{Answer, ApiRequest, Content, Delivery, Reception, Step, Ticket},
+    exchange::{Answer, ApiRequest, Content, Delivery, Pace, Reception, Step, Ticket},
     idempotency::KEY_LIFE,
     method::{GiftCertificate, Kind, Method, Terms},
     payment::{
@@ -55,6 +58,7 @@ pub use self::{
     settlements::{FEE_PER_MILLE, PAYOUT_AFTER_WORKDAYS},
     transactions::{TRANSACTIONS_MAX, TRANSACTIONS_MIN},
     view::{PaymentView, Writing},
+    webhooks::{RETRY_AFTER_MINUTES, Transmission, WebhookRow, WebhookState},
     window::{
         BANKS, Choice, EASY_PAY_PROVIDERS, ISSUERS, OpenedWindow, RequestedMethod, WindowClosed,
         WindowSight,
@@ -65,13 +69,14 @@ use self::{
     billing::BillingBook,
     calls::CallLog,
     idempotency::Idempotency,
-    random::Random,
     receipts::ReceiptBook,
+    webhooks::{News, Outbox},
     window::Windows,
 };
+pub(crate) use self::{random::Random, request::is_order_id};
 use crate::{
     ApiVersion, SandboxConfig, Unknowns,
-    fault::{ActiveFault, Effect, Fault, FaultBook},
+    fault::{ActiveFault, Effect, Fault, FaultBook, Rule},
 };
 
 /// How objects are written now; a macro, so that the other fields stay free to be borrowed.
@@ -108,6 +113,10 @@ pub struct Engine {
     windows: Windows,
     billing: BillingBook,
     receipts: ReceiptBook,
+    outbox: Outbox,
+    /// Events about no payment that are still to be told.
+    announced: Vec<News>,
+    webhook_time_scale: u32,
     idempotency: Idempotency,
     faults: FaultBook,
     calls: CallLog,
@@ -139,8 +148,11 @@ impl Engine {
             windows: Windows::default(),
             billing: BillingBook::default(),
             receipts: ReceiptBook::default(),
+            outbox: Outbox::new(config.seed),
+            announced: Vec::new(),
+            webhook_time_scale: config.webhook_time_scale,
             idempotency: Idempotency::new(config.idempotency_records_max),
-            faults: FaultBook::default(),
+            faults: FaultBook::new(config.seed),
             calls: CallLog::new(config.calls_max),
             random: Random::new(config.seed),
             seed: config.seed,
@@ -288,7 +300,18 @@ impl Engine {
 
     /// Puts a fault in force.
     pub fn inject(&mut self, fault: Fault) {
-        self.faults.inject(fault);
+        // A fault without times of its own begins whenever it is looked at first.
+        self.faults.inject(DateTime::UNIX_EPOCH, fault.into());
+    }
+
+    /// Puts a fault in force that has chance and times; returns its id.
+    pub fn inject_rule(&mut self, now: DateTime<Utc>, rule: Rule) -> u64 {
+        self.faults.inject(now, rule)
+    }
+
+    /// Ends one fault; false if there is none of that id.
+    pub fn end_fault(&mut self, id: u64) -> bool {
+        self.faults.end(id)
     }
 
     /// Ends all faults.
@@ -306,6 +329,14 @@ impl Engine {
         let answer = match effect {
             Some(Effect::ApproveThenSilence) => return Delivery::Silence,
             Some(Effect::ApproveThenReset) => return Delivery::Reset,
+            Some(Effect::HalfBody) => Answer {
+                pace: Pace::Half,
+                ..answer
+            },
+            Some(Effect::SlowBody { over_ms }) => Answer {
+                pace: Pace::Over(Duration::from_millis(*over_ms)),
+                ..answer
+            },
             Some(Effect::Html502 { .. }) => Answer {
                 status: 502,
                 content: Content::Html,
@@ -343,6 +374,7 @@ impl Engine {
         Answer {
             status,
             content: Content::Json,
+            pace: Pace::Whole,
             body: body.into(),
             trace_id: self.random.trace_id(),
             first_trace_id: None,

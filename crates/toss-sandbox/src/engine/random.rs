@@ -58,6 +58,20 @@ impl Random {
             .collect()
     }
 
+    /// Whether something so likely happens, in percent.
+    pub(crate) fn happens(&mut self, percent: f64) -> bool {
+        self.0.random::<f64>() * 100.0 < percent
+    }
+
+    /// A Pareto draw with exponent 1.2 of at least `least`, cut off at `most`.
+    pub(crate) fn pareto(&mut self, least: u64, most: u64) -> u64 {
+        // In thousandths, so that no float has to be turned into an integer with a cast.
+        let factor = (1.0 - self.0.random::<f64>()).powf(-1.0 / 1.2);
+        let thousandths = format!("{:.0}", factor * 1_000.0).parse::<u64>();
+        let factor = thousandths.unwrap_or(u64::MAX);
+        (least.saturating_mul(factor) / 1_000).min(most.max(least))
+    }
+
     /// A number between two bounds, both included, in whichever order they come.
     pub(crate) fn between(&mut self, a: u64, b: u64) -> u64 {
         self.0.random_range(a.min(b)..=a.max(b))

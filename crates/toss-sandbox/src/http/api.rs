@@ -3,27 +3,34 @@
 use std::time::Duration;
 
 use actix_web::{
-    Error, HttpRequest, HttpResponse, Resource, Route,
+    Error, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Route,
     http::{
         StatusCode,
         header::{ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue},
     },
     web::{self, Bytes, Data},
 };
-use futures::stream;
+use futures::{StreamExt as _, stream};
 
 use super::{BODY_MAX, TRACE_ID, header, socket};
 use crate::{
     Endpoint, JournalFailure, Sandbox,
-    engine::{Answer, ApiRequest, Content, Delivery, Reception, Step},
+    engine::{Answer, ApiRequest, Content, Delivery, Pace, Reception, Step},
     sandbox::Done,
 };
 
 /// Longest that a silenced call is kept open.
 const SILENCE_MAX: Duration = Duration::from_mins(10);
 
+/// In how many pieces a slow body comes.
+const SLOW_PIECES: usize = 20;
+
+/// Between the half of a body that is sent and the end of its connection.
+const HALF_BODY_PAUSE: Duration = Duration::from_millis(20);
+
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const SECURITY_MODE: HeaderName = HeaderName::from_static("tosspayments-api-security-mode");
+const FAULT: HeaderName = HeaderName::from_static("sandbox-fault");
 const TEST_CODE: HeaderName = HeaderName::from_static("tosspayments-test-code");
 
 type Body = Result<Bytes, Error>;
@@ -84,6 +91,7 @@ async fn call(
         idempotency_key: header(request, &IDEMPOTENCY_KEY),
         test_code: header(request, &TEST_CODE),
         security_mode: header(request, &SECURITY_MODE),
+        fault: header(request, &FAULT),
         // A body too large or cut off is as malformed as an empty one.
         body: body.unwrap_or_default().to_vec(),
     };
@@ -172,7 +180,39 @@ fn respond(answer: &Answer) -> HttpResponse {
     {
         response.insert_header((IDEMPOTENCY_KEY, value));
     }
-    response.body(answer.body.to_string())
+    paced(response, answer)
+}
+
+/// Sends the body as a fault has it: at once, half of it, or piece by piece.
+fn paced(mut response: HttpResponseBuilder, answer: &Answer) -> HttpResponse {
+    let body = Bytes::copy_from_slice(answer.body.as_bytes());
+    match answer.pace {
+        Pace::Whole => response.body(body),
+        Pace::Half => {
+            let half = body.slice(..body.len() / 2);
+            // The half must be on its way before the connection breaks.
+            let cut = async {
+                tokio::time::sleep(HALF_BODY_PAUSE).await;
+                Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+            };
+            let parts = Box::pin(stream::iter([Ok(half)]).chain(stream::once(cut)));
+            let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+            response.force_close().no_chunking(length).streaming(parts)
+        }
+        Pace::Over(time) => {
+            let step = body.len().div_ceil(SLOW_PIECES).max(1);
+            let pieces: Vec<_> = (0..body.len())
+                .step_by(step)
+                .map(|at| body.slice(at..body.len().min(at + step)))
+                .collect();
+            let wait = time / u32::try_from(pieces.len().max(1)).unwrap_or(1);
+            let pieces = stream::iter(pieces).then(move |piece| async move {
+                tokio::time::sleep(wait).await;
+                Ok::<_, std::io::Error>(piece)
+            });
+            response.streaming(Box::pin(pieces))
+        }
+    }
 }
 
 /// Closes the connection without an answer. Where there is no handle on the socket, the next best

@@ -12,9 +12,8 @@ use serde_json::json;
 
 use super::{error_response, header_language, json_response};
 use crate::{
-    Fault, JournalFailure, Sandbox,
+    JournalFailure, Sandbox,
     engine::{AMOUNT_MAX, ApiError, GiftCertificate, Language, Method, is_order_id},
-    fault::FAULTS_MAX,
 };
 
 /// Most rows of one page.
@@ -53,47 +52,24 @@ struct ClockBody {
 }
 
 /// The JSON body, or what is wrong with it.
-fn read<T: DeserializeOwned>(body: Result<Bytes, Error>) -> Result<T, String> {
+pub(super) fn read<T: DeserializeOwned>(body: Result<Bytes, Error>) -> Result<T, String> {
     let body = body.map_err(|error| error.to_string())?;
     serde_json::from_slice(&body).map_err(|error| error.to_string())
 }
 
 /// Says what is wrong with a body: unlike Toss, as this is read by whoever wrote it by hand.
-fn malformed(detail: &str) -> HttpResponse {
+pub(super) fn malformed(detail: &str) -> HttpResponse {
     let answer = json!({ "code": "INVALID_REQUEST", "message": detail });
     json_response(400, answer.to_string())
 }
 
-fn page(page: Result<Query<Page>, Error>) -> Result<(usize, usize), ApiError> {
+pub(super) fn page(page: Result<Query<Page>, Error>) -> Result<(usize, usize), ApiError> {
     let page = page.map_err(|_| ApiError::new("INVALID_REQUEST"))?;
     Ok((page.offset, page.limit.min(PAGE_MAX)))
 }
 
-fn listed(total: impl Serialize, rows: impl Serialize) -> HttpResponse {
+pub(super) fn listed(total: impl Serialize, rows: impl Serialize) -> HttpResponse {
     json_response(200, json!({ "total": total, "rows": rows }).to_string())
-}
-
-pub(super) async fn faults(sandbox: Data<Sandbox>) -> HttpResponse {
-    let faults = sandbox.faults();
-    listed(faults.len(), faults)
-}
-
-pub(super) async fn inject(sandbox: Data<Sandbox>, body: Result<Bytes, Error>) -> HttpResponse {
-    let fault: Fault = match read(body) {
-        Ok(fault) => fault,
-        Err(detail) => return malformed(&detail),
-    };
-    sandbox.inject(fault);
-    let faults = sandbox.faults();
-    json_response(
-        201,
-        json!({ "total": faults.len(), "max": FAULTS_MAX }).to_string(),
-    )
-}
-
-pub(super) async fn clear_faults(sandbox: Data<Sandbox>) -> HttpResponse {
-    sandbox.clear_faults();
-    HttpResponse::NoContent().finish()
 }
 
 pub(super) async fn ledger(

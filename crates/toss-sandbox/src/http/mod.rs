@@ -5,6 +5,7 @@ mod books;
 mod browser;
 mod control;
 pub(crate) mod socket;
+mod trouble;
 
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError,
@@ -44,9 +45,13 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
         .route(web::get().to(browser::show_window))
         .route(web::post().to(browser::finish_window));
     let faults = web::resource("/faults")
-        .route(web::get().to(control::faults))
-        .route(web::post().to(control::inject))
-        .route(web::delete().to(control::clear_faults));
+        .route(web::get().to(trouble::faults))
+        .route(web::post().to(trouble::inject))
+        .route(web::delete().to(trouble::clear_faults));
+    let webhooks = web::resource("/webhooks")
+        .route(web::get().to(trouble::webhooks))
+        .route(web::post().to(trouble::send_event))
+        .route(web::put().to(trouble::send_to));
     let payments = web::resource("/payments")
         .route(web::get().to(control::payments))
         .route(web::post().to(control::authenticate));
@@ -57,6 +62,8 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
         .service(window)
         .route("/receipts/{payment_key}", web::get().to(browser::receipt))
         .service(faults)
+        .service(webhooks)
+        .route("/faults/{id}", web::delete().to(trouble::end_fault))
         .service(payments)
         .route(
             "/payments/{payment_key}/deposit",

@@ -10,3 +10,4 @@ mod faults;
 mod journal;
 mod kill;
 mod program;
+mod webhooks;

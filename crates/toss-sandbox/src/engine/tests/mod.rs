@@ -6,6 +6,7 @@ mod payments;
 mod protocol;
 mod rebuild;
 mod transactions;
+mod webhooks;
 mod windows;
 
 use chrono::{DateTime, Utc};
