@@ -107,6 +107,11 @@ pub struct SandboxConfig {
     /// The security key before the last: signs as well, as for seven days after a change at
     /// Toss. Default none.
     pub previous_security_key: Option<String>,
+    /// Won on the merchant's account before anything is sold, for payouts. Default one billion.
+    pub opening_balance: u64,
+    /// Whether express payouts are refused outside of 8 to 15 o'clock in Korea, as at Toss.
+    /// Default false, so that a test passes at night.
+    pub payout_hours: bool,
     /// Where events are sent. Default none: no events. See
     /// [`Sandbox::send_webhooks_to`](crate::Sandbox::send_webhooks_to).
     pub webhook_url: Option<String>,
@@ -155,6 +160,8 @@ impl Default for SandboxConfig {
             unknowns: Unknowns::default(),
             security_key: DEFAULT_SECURITY_KEY.to_owned(),
             previous_security_key: None,
+            opening_balance: 1_000_000_000,
+            payout_hours: false,
             webhook_url: None,
             webhook_time_scale: 1,
             webhook_timeout: Duration::from_secs(10),

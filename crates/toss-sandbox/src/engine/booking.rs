@@ -116,6 +116,13 @@ impl Bank {
             | Change::BillingIssued { .. }
             | Change::BillingRemoved { .. }
             | Change::ReceiptIssued(_)
+            | Change::PayoutRequested(_)
+            | Change::PayoutCanceled { .. }
+            | Change::PayoutTold { .. }
+            | Change::SellerKept(_)
+            | Change::SellerRemoved { .. }
+            | Change::BrandpayKept(_)
+            | Change::BrandpayPassed { .. }
             | Change::WebhookQueued { .. }
             | Change::WebhookTried { .. }
             | Change::Answered { .. }

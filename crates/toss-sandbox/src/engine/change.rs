@@ -5,7 +5,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, Method, RequestedMethod, billing::BillingKey, method::Terms, receipts::CashReceipt,
+    Answer, Method, RequestedMethod,
+    billing::BillingKey,
+    brandpay::BrandpayCustomer,
+    method::Terms,
+    payouts::{Payout, Seller},
+    receipts::CashReceipt,
     request::RefundAccount,
 };
 
@@ -143,6 +148,37 @@ pub enum Change {
     },
     /// A cash receipt was issued or cancelled.
     ReceiptIssued(Box<CashReceipt>),
+    /// A payout was asked for.
+    PayoutRequested(Box<Payout>),
+    /// A payout was cancelled before it was made.
+    PayoutCanceled {
+        /// The payout.
+        id: String,
+    },
+    /// A payout came to its end, and an event says so.
+    PayoutTold {
+        /// The payout.
+        id: String,
+    },
+    /// A seller was registered or changed.
+    SellerKept(Box<Seller>),
+    /// A seller was deleted.
+    SellerRemoved {
+        /// The seller.
+        id: String,
+    },
+    /// A customer of brandpay was added or changed.
+    BrandpayKept(Box<BrandpayCustomer>),
+    /// Codes or tokens of brandpay were issued.
+    BrandpayPassed {
+        /// For whom they stand.
+        customer_key: String,
+        /// The code or token that was used up for them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used: Option<String>,
+        /// The new ones.
+        issued: Vec<String>,
+    },
     /// An event is owed to the merchant.
     WebhookQueued {
         /// Its transmission id.

@@ -71,6 +71,11 @@ impl ApiRequest {
         key.filter(|key| self.endpoint.method() == "POST" && !key.is_empty())
     }
 
+    /// Whether body and answer are encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.endpoint.is_v2() && self.security_mode.as_deref() == Some("ENCRYPTION")
+    }
+
     pub(super) fn language(&self) -> Language {
         Language::from_header(self.accept_language.as_deref())
     }
@@ -82,6 +87,8 @@ impl ApiRequest {
 pub enum Content {
     /// `application/json`.
     Json,
+    /// `text/plain`: a JWE.
+    Text,
     /// `text/html`, from the proxy that a fault plays.
     Html,
 }

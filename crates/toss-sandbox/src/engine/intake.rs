@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::{
     Answer, ApiError, ApiRequest, Call, Delivery, Engine, IDEMPOTENCY_KEY_MAX, Reception, Step,
     Ticket,
+    brandpay::takes_token,
     idempotency::Claim,
     request::{ConfirmBody, parse},
 };
@@ -159,6 +160,15 @@ impl Engine {
         let unauthorised = || ApiError::new("UNAUTHORIZED_KEY");
         let header = request.authorization.as_deref().ok_or_else(unauthorised)?;
         let (scheme, encoded) = header.split_once(' ').ok_or_else(unauthorised)?;
+        if takes_token(request.endpoint) {
+            let bearer = scheme.eq_ignore_ascii_case("bearer");
+            let known = bearer && self.brandpay.knows(encoded.trim());
+            return if known {
+                Ok(false)
+            } else {
+                Err(unauthorised())
+            };
+        }
         if !scheme.eq_ignore_ascii_case("basic") {
             return Err(unauthorised());
         }

@@ -6,6 +6,7 @@ mod audit;
 mod bank;
 mod billing;
 mod booking;
+mod brandpay;
 mod calls;
 mod change;
 mod codes;
@@ -17,6 +18,7 @@ mod intake;
 mod method;
 mod news;
 mod payment;
+mod payouts;
 mod perform;
 mod promotions;
 mod query;
@@ -27,6 +29,7 @@ mod refund;
 mod request;
 mod settlements;
 mod transactions;
+mod vault;
 mod view;
 mod webhooks;
 mod window;
@@ -44,6 +47,7 @@ pub use self::{
     audit::{Findings, Fingerprint},
     bank::LedgerRow,
     billing::BillingKey,
+    brandpay::{BrandpayCustomer, BrandpayMethod},
     calls::{Call, CallTotals},
     change::{Change, Inconsistent, Opening},
     errors::{ApiError, ErrorSpec, Language, find as find_error},
@@ -53,6 +57,7 @@ pub use self::{
     payment::{
         CONFIRM_LIFE, Cancel, DEPOSIT_LIFE, Payment, Reversal, Status, WINDOW_LIFE, korean_time,
     },
+    payouts::{PAYOUT_DELAY, Payout, Seller},
     receipts::{CashReceipt, RECEIPT_DELAY},
     request::{AMOUNT_MAX, IDEMPOTENCY_KEY_MAX, RefundAccount},
     settlements::{FEE_PER_MILLE, PAYOUT_AFTER_WORKDAYS},
@@ -67,9 +72,12 @@ pub use self::{
 use self::{
     bank::{Bank, MismatchCodes, NewPayment},
     billing::BillingBook,
+    brandpay::BrandpayBook,
     calls::CallLog,
     idempotency::Idempotency,
+    payouts::PayoutBook,
     receipts::ReceiptBook,
+    vault::Vault,
     webhooks::{News, Outbox},
     window::Windows,
 };
@@ -113,6 +121,11 @@ pub struct Engine {
     windows: Windows,
     billing: BillingBook,
     receipts: ReceiptBook,
+    payouts: PayoutBook,
+    brandpay: BrandpayBook,
+    vault: Vault,
+    opening_balance: i64,
+    payout_hours: bool,
     outbox: Outbox,
     /// Events about no payment that are still to be told.
     announced: Vec<News>,
@@ -148,6 +161,11 @@ impl Engine {
             windows: Windows::default(),
             billing: BillingBook::default(),
             receipts: ReceiptBook::default(),
+            payouts: PayoutBook::default(),
+            brandpay: BrandpayBook::default(),
+            vault: Vault::new(&config.security_key),
+            opening_balance: i64::try_from(config.opening_balance).unwrap_or(i64::MAX / 4),
+            payout_hours: config.payout_hours,
             outbox: Outbox::new(config.seed),
             announced: Vec::new(),
             webhook_time_scale: config.webhook_time_scale,
@@ -182,10 +200,17 @@ impl Engine {
             }
             _ => self.execute(now, &ticket),
         };
-        let answer = match outcome {
+        let mut answer = match outcome {
             Ok(body) => self.answer(&ticket.request, 200, body),
             Err(error) => self.error_answer(&ticket.request, &error),
         };
+        if ticket.request.is_encrypted() {
+            let sealed = self
+                .vault
+                .seal(now, &mut self.outbox.random, answer.body.to_string());
+            answer.body = sealed.into();
+            answer.content = Content::Text;
+        }
         if let Some(scope) = &ticket.scope {
             if answer.status == 409 || (answer.status >= 500 && !self.replay_server_errors) {
                 self.idempotency.release(scope);
@@ -383,7 +408,18 @@ impl Engine {
     }
 
     fn error_answer(&mut self, request: &ApiRequest, error: &ApiError) -> Answer {
-        self.answer(request, error.status, error_body(error, request.language()))
+        let body = error_body(error, request.language());
+        if !request.endpoint.is_v2() {
+            return self.answer(request, error.status, body);
+        }
+        let mut answer = self.answer(request, error.status, String::new());
+        answer.body = format!(
+            "{{\"version\":\"{}\",\"traceId\":\"{}\",\"error\":{body}}}",
+            self.version.name(),
+            answer.trace_id,
+        )
+        .into();
+        answer
     }
 }
 

@@ -59,7 +59,37 @@ impl Engine {
             Endpoint::CashReceipts => self.receipts(now, subject, language),
             Endpoint::Promotions => Ok(promotions(language, true)),
             Endpoint::CardPromotions => Ok(promotions(language, false)),
-            _ => Err(ApiError::new("NOT_FOUND")),
+            Endpoint::BrandpayTerms
+            | Endpoint::AgreeBrandpayTerms
+            | Endpoint::BrandpayToken
+            | Endpoint::BrandpayMethods
+            | Endpoint::BrandpayMethodsOf
+            | Endpoint::RemoveBrandpayCard
+            | Endpoint::RemoveBrandpayAccount
+            | Endpoint::RemoveBrandpayCustomer
+            | Endpoint::ConfirmBrandpay
+            | Endpoint::PayBrandpay
+            | Endpoint::BrandpayCardPromotions
+            | Endpoint::BrandpayBankPromotions => self.execute_brandpay(now, ticket),
+            Endpoint::Balances
+            | Endpoint::RequestPayouts
+            | Endpoint::Payouts
+            | Endpoint::Payout
+            | Endpoint::CancelPayout
+            | Endpoint::RegisterSeller
+            | Endpoint::Sellers
+            | Endpoint::Seller
+            | Endpoint::UpdateSeller
+            | Endpoint::RemoveSeller => {
+                let (entity, body) = self.execute_v2(now, ticket)?;
+                let envelope = serde_json::json!({
+                    "version": self.version.name(),
+                    "traceId": self.random.trace_id(),
+                    "entityType": entity,
+                    "entityBody": body,
+                });
+                Ok(envelope.to_string())
+            }
         }
     }
 
@@ -106,7 +136,7 @@ impl Engine {
     }
 
     /// The Payment object as a call's answer.
-    fn payment_body(
+    pub(super) fn payment_body(
         &mut self,
         now: DateTime<Utc>,
         ticket: &Ticket,

@@ -46,6 +46,11 @@ impl Random {
         format!("{prefix}{}", self.text(length))
     }
 
+    /// Bytes that are not told apart from chance.
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.0.random())
+    }
+
     /// A trace id: 32 hexadecimal digits.
     pub(crate) fn trace_id(&mut self) -> String {
         format!("{:032x}", self.0.random::<u128>())

@@ -49,6 +49,12 @@ impl Engine {
                     rest = self.receipts.apply(change)?;
                 }
                 if let Some(change) = rest {
+                    rest = self.payouts.apply(change)?;
+                }
+                if let Some(change) = rest {
+                    rest = self.brandpay.apply(change)?;
+                }
+                if let Some(change) = rest {
                     rest = self.outbox.apply(change)?;
                 }
                 rest.map_or(Ok(()), |change| self.bank.apply(change))

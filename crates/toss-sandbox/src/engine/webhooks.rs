@@ -253,6 +253,7 @@ impl Engine {
         }
         let before = self.outbox.next;
         self.bank.elapse(now);
+        self.elapse_payouts(now);
         for news in self.news(now) {
             self.queue_news(now, news);
         }
@@ -348,7 +349,8 @@ impl Engine {
     pub fn next_webhook_at(&self) -> Option<DateTime<Utc>> {
         let due = self.outbox.due.first().map(|(due_at, _)| *due_at);
         let lapse = self.bank.next_lapse().filter(|_| self.outbox.wanted);
-        [due, lapse].into_iter().flatten().min()
+        let payout = self.next_payout_at().filter(|_| self.outbox.wanted);
+        [due, lapse, payout].into_iter().flatten().min()
     }
 
     /// What became of a transmission: the status answered within ten seconds, if any. Anything

@@ -168,6 +168,7 @@ fn respond(answer: &Answer) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     response.content_type(match answer.content {
         Content::Json => "application/json;charset=UTF-8",
+        Content::Text => "text/plain;charset=UTF-8",
         Content::Html => "text/html",
     });
     response.insert_header((CACHE_CONTROL, "no-store"));

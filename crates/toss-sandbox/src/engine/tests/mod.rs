@@ -6,6 +6,7 @@ mod payments;
 mod protocol;
 mod rebuild;
 mod transactions;
+mod v2;
 mod webhooks;
 mod windows;
 
