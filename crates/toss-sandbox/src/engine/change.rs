@@ -38,11 +38,17 @@ pub enum Change {
         success_url: String,
         /// Where the browser goes otherwise.
         fail_url: String,
+        /// Whose card is registered, if no payment is made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        customer_key: Option<String>,
     },
     /// The buyer has used the window; it opens no more.
     WindowFinished {
         /// The window.
         window_id: String,
+        /// What the page's Promise is told, as JSON.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<String>,
     },
     /// The buyer authenticated: READY → `IN_PROGRESS`.
     Authenticated {

@@ -17,6 +17,7 @@ mod idempotency;
 mod intake;
 mod method;
 mod news;
+mod opening;
 mod payment;
 mod payouts;
 mod perform;

@@ -60,6 +60,7 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
         .app_data(web::PayloadConfig::new(BODY_MAX))
         .service(windows)
         .service(window)
+        .route("/windows/{id}", web::get().to(browser::outcome))
         .route("/receipts/{payment_key}", web::get().to(browser::receipt))
         .service(faults)
         .service(webhooks)

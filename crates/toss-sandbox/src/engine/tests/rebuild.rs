@@ -101,6 +101,7 @@ fn a_window_and_a_decline_chosen_in_it_survive() {
             choice.clone(),
             Language::Korean,
         )
+        .unwrap()
         .unwrap();
     restart(&mut bench, &mut life);
     let again = bench
