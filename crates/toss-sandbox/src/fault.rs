@@ -413,13 +413,11 @@ fn within_rate(
     per_minute: u32,
 ) -> bool {
     let minute = now.timestamp().div_euclid(60);
-    let slot = match rates.iter().position(|rate| rate.0 == id) {
-        Some(slot) => slot,
-        None => {
-            rates.push((id, minute, 0));
-            rates.len() - 1
-        }
-    };
+    let known = rates.iter().position(|rate| rate.0 == id);
+    let slot = known.unwrap_or_else(|| {
+        rates.push((id, minute, 0));
+        rates.len() - 1
+    });
     let rate = &mut rates[slot];
     if rate.1 != minute {
         *rate = (id, minute, 0);

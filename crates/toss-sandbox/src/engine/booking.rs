@@ -69,14 +69,7 @@ impl Bank {
                 payment_key,
                 due_at,
                 transaction_key,
-            } => {
-                let (_, payment) =
-                    self.standing("account of", &payment_key, &[Status::InProgress])?;
-                payment.status = Status::WaitingForDeposit;
-                payment.due_at = Some(due_at);
-                payment.last_transaction_key = Some(transaction_key);
-                Ok(())
-            }
+            } => self.issue_account(&payment_key, due_at, transaction_key),
             Change::Declined { payment_key, code } => {
                 self.end("decline of", &payment_key, Status::Aborted, code)
             }
@@ -109,25 +102,22 @@ impl Bank {
                 at,
                 transaction_key,
             } => self.reverse(&payment_key, at, transaction_key),
-            // `Engine::apply` keeps these from the bank.
-            Change::WindowOpened { .. }
-            | Change::WindowFinished { .. }
-            | Change::BillingAuthorised { .. }
-            | Change::BillingIssued { .. }
-            | Change::BillingRemoved { .. }
-            | Change::ReceiptIssued(_)
-            | Change::PayoutRequested(_)
-            | Change::PayoutCanceled { .. }
-            | Change::PayoutTold { .. }
-            | Change::SellerKept(_)
-            | Change::SellerRemoved { .. }
-            | Change::BrandpayKept(_)
-            | Change::BrandpayPassed { .. }
-            | Change::WebhookQueued { .. }
-            | Change::WebhookTried { .. }
-            | Change::Answered { .. }
-            | Change::ClockAdvanced { .. } => Err(Inconsistent::new("the bank's part in", "it")),
+            // `Engine::apply` keeps what belongs to the other books from the bank.
+            _ => Err(Inconsistent::new("the bank's part in", "it")),
         }
+    }
+
+    fn issue_account(
+        &mut self,
+        key: &str,
+        due_at: DateTime<Utc>,
+        transaction_key: String,
+    ) -> Result<(), Inconsistent> {
+        let (_, payment) = self.standing("account of", key, &[Status::InProgress])?;
+        payment.status = Status::WaitingForDeposit;
+        payment.due_at = Some(due_at);
+        payment.last_transaction_key = Some(transaction_key);
+        Ok(())
     }
 
     fn open_booked(&mut self, opening: Opening) -> Result<(), Inconsistent> {

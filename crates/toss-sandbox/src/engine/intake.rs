@@ -41,37 +41,9 @@ impl Engine {
                 &ApiError::new("INVALID_IDEMPOTENCY_KEY"),
             ));
         }
-        let own = request.fault.as_deref();
-        let own = own.map(serde_json::from_str::<Effect>);
-        if let Some(Err(_)) = own {
+        let Ok((delay, effect)) = self.afflict(now, &request, order_id.as_deref()) else {
             return deliver(self.refuse(&request, number, &ApiError::new("INVALID_REQUEST")));
-        }
-        if let Some(Ok(effect)) = own {
-            let target = Target::default();
-            let times = Some(1);
-            // It befalls this call, the only one that comes before it is used up.
-            self.faults.inject_first(Fault {
-                target,
-                effect,
-                times,
-            });
-        }
-        let affliction = self
-            .faults
-            .strike(now, request.endpoint, order_id.as_deref());
-        let delay_ms: u64 = affliction
-            .delays
-            .iter()
-            .map(|(min, max)| self.random.between(*min, *max))
-            .sum();
-        let tails_ms: u64 = affliction
-            .tails
-            .iter()
-            .map(|(min, max)| self.faults.tail(*min, *max))
-            .sum();
-        let delay_ms = delay_ms.saturating_add(tails_ms);
-        let delay = Duration::from_millis(delay_ms);
-        let effect = affliction.effect;
+        };
         if let Some(delivery) = self.unreached(&request, number, effect.as_ref()) {
             return Reception {
                 delay,
@@ -110,6 +82,36 @@ impl Engine {
             delay,
             step: Step::Work(Box::new(ticket)),
         }
+    }
+
+    /// What the faults do to a call: how long they hold it back, and what else.
+    ///
+    /// # Errors
+    /// If the call brings a fault of its own that cannot be read.
+    fn afflict(
+        &mut self,
+        now: DateTime<Utc>,
+        request: &ApiRequest,
+        order_id: Option<&str>,
+    ) -> Result<(Duration, Option<Effect>), serde_json::Error> {
+        if let Some(text) = request.fault.as_deref() {
+            let effect = serde_json::from_str(text)?;
+            // It befalls this call, which is the next to be struck.
+            self.faults.inject_first(Fault {
+                target: Target::default(),
+                effect,
+                times: Some(1),
+            });
+        }
+        let affliction = self.faults.strike(now, request.endpoint, order_id);
+        let mut delay_ms = 0_u64;
+        for (min, max) in affliction.delays {
+            delay_ms = delay_ms.saturating_add(self.random.between(min, max));
+        }
+        for (min, max) in affliction.tails {
+            delay_ms = delay_ms.saturating_add(self.faults.tail(min, max));
+        }
+        Ok((Duration::from_millis(delay_ms), affliction.effect))
     }
 
     fn order_id(

@@ -58,7 +58,7 @@ pub use self::{
     payment::{
         CONFIRM_LIFE, Cancel, DEPOSIT_LIFE, Payment, Reversal, Status, WINDOW_LIFE, korean_time,
     },
-    payouts::{PAYOUT_DELAY, Payout, Seller},
+    payouts::{PAYOUT_DELAY, Payout, PayoutFate, Seller},
     receipts::{CashReceipt, RECEIPT_DELAY},
     request::{AMOUNT_MAX, IDEMPOTENCY_KEY_MAX, RefundAccount},
     settlements::{FEE_PER_MILLE, PAYOUT_AFTER_WORKDAYS},

@@ -62,18 +62,26 @@ pub struct Payout {
     pub at: DateTime<Utc>,
     /// Whether its account refuses it.
     pub fails: bool,
-    /// Whether it was cancelled.
-    #[serde(default)]
-    pub canceled: bool,
-    /// Whether its end was told.
-    #[serde(default)]
-    pub told: bool,
+    /// What became of it.
+    pub fate: PayoutFate,
+}
+
+/// What became of a payout, but for what follows from the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PayoutFate {
+    /// Nothing yet, or nothing that was told.
+    Open,
+    /// It was cancelled before it was made.
+    Canceled,
+    /// It came to its end, and an event says so.
+    Told,
 }
 
 impl Payout {
     fn status(&self, now: DateTime<Utc>) -> &'static str {
         match () {
-            () if self.canceled => "CANCELED",
+            () if self.fate == PayoutFate::Canceled => "CANCELED",
             () if now >= self.settles_at && self.fails => "FAILED",
             () if now >= self.settles_at => "COMPLETED",
             () if korean_day(now) >= self.payout_date && self.express => "IN_PROGRESS",
@@ -169,8 +177,12 @@ impl PayoutBook {
                 self.by_id.insert(payout.id.clone(), self.payouts.len());
                 self.payouts.push(*payout);
             }
-            Change::PayoutCanceled { id } => self.payout(&id, "cancel of")?.canceled = true,
-            Change::PayoutTold { id } => self.payout(&id, "news of")?.told = true,
+            Change::PayoutCanceled { id } => {
+                self.payout(&id, "cancel of")?.fate = PayoutFate::Canceled;
+            }
+            Change::PayoutTold { id } => {
+                self.payout(&id, "news of")?.fate = PayoutFate::Told;
+            }
             Change::SellerKept(seller) => {
                 match self.sellers.iter_mut().find(|known| known.id == seller.id) {
                     Some(known) => *known = *seller,
@@ -193,7 +205,7 @@ impl PayoutBook {
         let index = self.by_id.get(id).copied();
         index
             .and_then(|index| self.payouts.get_mut(index))
-            .filter(|payout| !payout.canceled)
+            .filter(|payout| payout.fate == PayoutFate::Open)
             .ok_or_else(|| Inconsistent::new(what, id))
     }
 
@@ -422,8 +434,7 @@ impl Engine {
             metadata: super::json(&metadata),
             at: now,
             fails,
-            canceled: false,
-            told: false,
+            fate: PayoutFate::Open,
         })
     }
 
@@ -571,7 +582,7 @@ impl Engine {
 
     /// Tells of payouts that came to their end.
     pub(super) fn elapse_payouts(&mut self, now: DateTime<Utc>) {
-        let ended = |payout: &&Payout| !payout.told && !payout.canceled && now >= payout.settles_at;
+        let ended = |payout: &&Payout| payout.fate == PayoutFate::Open && now >= payout.settles_at;
         let ended: Vec<_> = self.payouts.payouts.iter().filter(ended).cloned().collect();
         for payout in ended {
             self.make(Change::PayoutTold {
@@ -585,7 +596,7 @@ impl Engine {
     /// When a payout comes to its end next.
     pub(super) fn next_payout_at(&self) -> Option<DateTime<Utc>> {
         let open = self.payouts.payouts.iter();
-        let open = open.filter(|payout| !payout.told && !payout.canceled);
+        let open = open.filter(|payout| payout.fate == PayoutFate::Open);
         open.map(|payout| payout.settles_at).min()
     }
 }

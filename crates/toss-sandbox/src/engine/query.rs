@@ -16,8 +16,8 @@ impl<'a> Query<'a> {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Cow<'a, str>> {
-        let pairs = self.0.split('&').filter_map(|pair| pair.split_once('='));
-        let value = pairs.filter(|pair| pair.0 == name).last()?.1;
+        let mut pairs = self.0.split('&').filter_map(|pair| pair.split_once('='));
+        let value = pairs.rfind(|pair| pair.0 == name)?.1;
         Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy())
     }
 

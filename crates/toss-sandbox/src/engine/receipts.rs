@@ -36,8 +36,8 @@ pub struct CashReceipt {
     pub order_id: String,
     /// What was bought.
     pub order_name: String,
-    /// `소득공제` or `지출증빙`.
-    pub r#type: String,
+    /// `소득공제` or `지출증빙`. Not `type`: that names the change in the journal.
+    pub kind: String,
     /// The buyer's number.
     pub identity: String,
     /// Nine digits.
@@ -99,7 +99,7 @@ struct CancelBody {
     amount: Option<Won>,
 }
 
-/// The CashReceipt object; the fields are Toss's.
+/// The `CashReceipt` object; the fields are Toss's.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ReceiptView<'a> {
@@ -149,7 +149,7 @@ impl CashReceipt {
             receipt_key: &self.receipt_key,
             order_id: &self.order_id,
             order_name: &self.order_name,
-            r#type: &self.r#type,
+            r#type: &self.kind,
             issue_number: &self.number,
             approval_number: &self.number,
             receipt_url: format!("{base_url}/sandbox/receipts/{}", self.receipt_key),
@@ -166,7 +166,7 @@ impl CashReceipt {
                 (true, false) => "COMPLETED",
                 (true, true) => "FAILED",
             },
-            failure: failed.then(|| FailureView {
+            failure: failed.then_some(FailureView {
                 code: "NTS_ERROR",
                 message: match language {
                     Language::Korean => "[TS1] 신분확인정보 자릿수 오류",
@@ -226,7 +226,7 @@ impl Engine {
             tax_free,
             order_id: body.order_id,
             order_name: body.order_name,
-            r#type: body.r#type,
+            kind: body.r#type,
             identity: body.customer_identity_number,
             number: self.random.digits(9),
         };

@@ -1,6 +1,7 @@
 //! One test per rule of Toss's that the engine keeps.
 
 mod direct;
+mod everything;
 mod faults;
 mod payments;
 mod protocol;
