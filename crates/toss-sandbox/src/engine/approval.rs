@@ -117,6 +117,31 @@ impl Bank {
         self.booked(key)
     }
 
+    /// Time runs out at once: an unfinished payment expires, an account takes no deposit any more.
+    ///
+    /// # Errors
+    /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if the payment waits for nothing.
+    pub(crate) fn expire(&mut self, now: DateTime<Utc>, key: &str) -> Result<&Payment, ApiError> {
+        let payment = self
+            .find(now, key)
+            .ok_or_else(|| ApiError::new("NOT_FOUND_PAYMENT"))?;
+        let payment_key = key.to_owned();
+        let change = match payment.status {
+            Status::Ready | Status::InProgress => Change::Expired { payment_key },
+            Status::WaitingForDeposit => Change::AccountDue {
+                payment_key,
+                due_at: now,
+            },
+            Status::Done
+            | Status::Canceled
+            | Status::PartialCanceled
+            | Status::Aborted
+            | Status::Expired => return Err(ApiError::new("INVALID_REQUEST")),
+        };
+        self.book(change);
+        self.booked(key)
+    }
+
     /// A deposit turns out to be an error, and the account waits for another: DONE →
     /// `WAITING_FOR_DEPOSIT`.
     ///

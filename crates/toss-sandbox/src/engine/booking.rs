@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{
     bank::{Bank, Order},
     change::{Change, Inconsistent, Opening},
+    method::Method,
     payment::{Cancel, Payment, Reversal, Status},
     transactions::Movement,
 };
@@ -34,15 +35,7 @@ impl Bank {
                 at,
                 method,
                 decline_at_confirm,
-            } => {
-                let (_, payment) =
-                    self.standing("authentication of", &payment_key, &[Status::Ready])?;
-                payment.method = method;
-                payment.status = Status::InProgress;
-                payment.authenticated_at = Some(at);
-                payment.decline_at_confirm = decline_at_confirm;
-                Ok(())
-            }
+            } => self.authenticate_booked(&payment_key, at, (method, decline_at_confirm)),
             Change::Approved {
                 payment_key,
                 at,
@@ -70,6 +63,10 @@ impl Bank {
                 due_at,
                 transaction_key,
             } => self.issue_account(&payment_key, due_at, transaction_key),
+            Change::AccountDue {
+                payment_key,
+                due_at,
+            } => self.end_account(&payment_key, due_at),
             Change::Declined { payment_key, code } => {
                 self.end("decline of", &payment_key, Status::Aborted, code)
             }
@@ -105,6 +102,26 @@ impl Bank {
             // `Engine::apply` keeps what belongs to the other books from the bank.
             _ => Err(Inconsistent::new("the bank's part in", "it")),
         }
+    }
+
+    fn end_account(&mut self, key: &str, due_at: DateTime<Utc>) -> Result<(), Inconsistent> {
+        let (_, payment) = self.standing("expiry of", key, &[Status::WaitingForDeposit])?;
+        payment.due_at = Some(due_at);
+        Ok(())
+    }
+
+    fn authenticate_booked(
+        &mut self,
+        key: &str,
+        at: DateTime<Utc>,
+        (method, decline_at_confirm): (Method, Option<String>),
+    ) -> Result<(), Inconsistent> {
+        let (_, payment) = self.standing("authentication of", key, &[Status::Ready])?;
+        payment.method = method;
+        payment.status = Status::InProgress;
+        payment.authenticated_at = Some(at);
+        payment.decline_at_confirm = decline_at_confirm;
+        Ok(())
     }
 
     fn issue_account(

@@ -82,6 +82,13 @@ pub enum Change {
         /// The issue.
         transaction_key: String,
     },
+    /// A virtual account stops taking its deposit sooner.
+    AccountDue {
+        /// The payment.
+        payment_key: String,
+        /// When.
+        due_at: DateTime<Utc>,
+    },
     /// Money arrived in a virtual account: `WAITING_FOR_DEPOSIT` → DONE.
     Deposited {
         /// The payment.

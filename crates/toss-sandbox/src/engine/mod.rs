@@ -262,6 +262,15 @@ impl Engine {
         Ok(json(&payment.view(now, writing!(self, Language::Korean))))
     }
 
+    /// Time runs out for a payment at once. Returns the Payment object.
+    ///
+    /// # Errors
+    /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if it waits for nothing.
+    pub fn expire(&mut self, now: DateTime<Utc>, key: &str) -> Result<String, ApiError> {
+        let payment = self.bank.expire(now, key)?;
+        Ok(json(&payment.view(now, writing!(self, Language::Korean))))
+    }
+
     /// A deposit turns out to be an error: the account waits for another. Returns the Payment
     /// object.
     ///

@@ -114,6 +114,26 @@ pub(super) async fn finish_window(
     })
 }
 
+/// What the bank knows, live, with buttons. Its script is the sandbox's own, and talks to it alone.
+pub(super) async fn console() -> HttpResponse {
+    let mut response = page(StatusCode::OK, window::console_page());
+    response.headers_mut().insert(
+        names::CONTENT_SECURITY_POLICY,
+        names::HeaderValue::from_static(
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; \
+             connect-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    );
+    response
+}
+
+pub(super) async fn console_script() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/javascript;charset=UTF-8")
+        .insert_header((names::CACHE_CONTROL, "no-cache"))
+        .body(window::CONSOLE)
+}
+
 /// What the page that opened a window waits for.
 pub(super) async fn outcome(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
     let id = request.match_info().get("id").unwrap_or_default();

@@ -204,6 +204,38 @@ pub(super) async fn reverse_deposit(sandbox: Data<Sandbox>, request: HttpRequest
     })
 }
 
+pub(super) async fn expire(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
+    let key = request.match_info().get("payment_key").unwrap_or_default();
+    let expired = sandbox.act(|engine, now| engine.expire(now, key));
+    Ok(match sandbox.told(expired).await? {
+        Ok(payment) => json_response(200, payment),
+        Err(error) => error_response(&request, &error),
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReviewBody {
+    status: String,
+}
+
+pub(super) async fn review_seller(
+    sandbox: Data<Sandbox>,
+    request: HttpRequest,
+    body: Result<Bytes, Error>,
+) -> Response {
+    let body: ReviewBody = match read(body) {
+        Ok(body) => body,
+        Err(detail) => return Ok(malformed(&detail)),
+    };
+    let id = request.match_info().get("id").unwrap_or_default();
+    let reviewed = sandbox.act(|engine, now| engine.review_seller(now, id, &body.status));
+    Ok(match sandbox.told(reviewed).await? {
+        Ok(seller) => json_response(200, seller),
+        Err(error) => error_response(&request, &error),
+    })
+}
+
 pub(super) async fn advance_clock(
     sandbox: Data<Sandbox>,
     request: HttpRequest,

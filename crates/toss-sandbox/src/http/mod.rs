@@ -58,6 +58,8 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
     let scope = web::scope("/sandbox")
         .app_data(web::Data::new(sandbox.clone()))
         .app_data(web::PayloadConfig::new(BODY_MAX))
+        .route("", web::get().to(browser::console))
+        .route("/console.js", web::get().to(browser::console_script))
         .service(windows)
         .service(window)
         .route("/windows/{id}", web::get().to(browser::outcome))
@@ -73,6 +75,14 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
         .route(
             "/payments/{payment_key}/deposit-error",
             web::post().to(control::reverse_deposit),
+        )
+        .route(
+            "/payments/{payment_key}/expire",
+            web::post().to(control::expire),
+        )
+        .route(
+            "/sellers/{id}/review",
+            web::post().to(control::review_seller),
         )
         .route("/ledger", web::get().to(control::ledger))
         .route("/journal", web::get().to(books::journal))

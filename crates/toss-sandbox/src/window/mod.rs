@@ -29,6 +29,19 @@ pub(crate) fn is_code(text: &str) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
+/// The console's script.
+pub(crate) const CONSOLE: &str = include_str!("console.js");
+
+/// The console, which its script fills.
+pub(crate) fn console_page() -> String {
+    format!(
+        "<!doctype html><html><head><meta charset=utf-8>\
+         <meta name=viewport content=\"width=device-width,initial-scale=1\"><title>Toss sandbox</title>\
+         <style>{STYLE}</style></head><body><main class=console></main>\
+         <script src=/sandbox/console.js></script></body></html>"
+    )
+}
+
 /// The open window.
 pub(crate) fn page(sight: &WindowSight, language: Language) -> String {
     let text = Text::of(language);

@@ -4,6 +4,9 @@
 mod api;
 mod bench;
 mod browser;
+#[cfg(unix)]
+mod chromium;
+mod conformance;
 mod contract;
 mod controls;
 mod faults;

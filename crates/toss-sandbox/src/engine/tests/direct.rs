@@ -470,3 +470,50 @@ fn a_charge_is_replayed_under_its_idempotency_key() {
     assert_eq!((first.status, first.body), (second.status, second.body));
     assert_eq!(bench.approvals(), 1);
 }
+
+#[test]
+fn lists_that_nobody_changes_have_tosss_fields() {
+    let mut bench = Bench::new();
+    for (endpoint, banks) in [
+        (Endpoint::Promotions, true),
+        (Endpoint::CardPromotions, false),
+        (Endpoint::BrandpayCardPromotions, false),
+        (Endpoint::BrandpayBankPromotions, true),
+    ] {
+        let (status, offers) = bench.ask(endpoint, "", &Value::Null);
+        assert_eq!(status, 200);
+        assert_eq!(offers["discountBanks"].is_array(), banks, "{endpoint:?}");
+        assert!(offers["discountCards"][0]["issuerCode"].is_string());
+        assert!(offers["interestFreeCards"][0]["installmentFreeMonths"].is_array());
+    }
+    let (_, terms) = bench.ask(Endpoint::BrandpayTerms, "customerKey=buyer", &Value::Null);
+    assert_eq!(
+        (&terms[0]["required"], &terms[0]["agreed"]),
+        (&json!(true), &json!(false))
+    );
+}
+
+#[test]
+fn a_refund_to_no_number_or_of_too_much_tax_free_is_refused() {
+    let mut bench = Bench::new();
+    let mut free = account(("taxFreeAmount", json!(5_000)));
+    free["useEscrow"] = json!(true);
+    let (_, issued) = bench.ask(Endpoint::IssueAccount, "", &free);
+    let key = issued["paymentKey"].as_str().unwrap().to_owned();
+    let now = bench.now;
+    bench.engine.deposit(now, &key).unwrap();
+    let mut body = reason();
+    body["refundReceiveAccount"] =
+        json!({ "bank": "88", "accountNumber": "1-2", "holderName": "김" });
+    let answer = bench.cancel(&key, &body);
+    assert_eq!(code(&answer), (400, "INVALID_REFUND_ACCOUNT_NUMBER"));
+    body["refundReceiveAccount"]["accountNumber"] = json!("12");
+    body["taxFreeAmount"] = json!(5_001);
+    assert_eq!(
+        code(&bench.cancel(&key, &body)),
+        (400, "INVALID_REFUND_AMOUNT")
+    );
+    body["cancelAmount"] = json!(1_000);
+    let answer = bench.cancel(&key, &body);
+    assert_eq!(code(&answer), (403, "NOT_ALLOWED_PARTIAL_REFUND"));
+}

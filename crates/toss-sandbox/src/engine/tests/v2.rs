@@ -341,3 +341,25 @@ fn the_changes_rebuild_payouts_sellers_and_customers() {
         .differences(&rebuilt.fingerprint());
     assert_eq!(differences, Findings::default());
 }
+
+#[test]
+fn express_payouts_keep_the_bank_s_hours_if_they_are_to() {
+    let mut bench = Bench::with(&SandboxConfig {
+        payout_hours: true,
+        ..SandboxConfig::default()
+    });
+    let seller = bench.seller(("092", "1"));
+    // It is nine in the morning in Korea.
+    let early = json!([payout(&seller, "p-1", 10)]);
+    assert_eq!(
+        bench.ask_sealed(Endpoint::RequestPayouts, "", &early).0,
+        200
+    );
+    bench.now += TimeDelta::hours(6);
+    let late = json!([payout(&seller, "p-2", 10)]);
+    let (status, answer) = bench.ask_sealed(Endpoint::RequestPayouts, "", &late);
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (403, &json!("NOT_AVAILABLE_BANK"))
+    );
+}
