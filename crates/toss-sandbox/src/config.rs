@@ -65,9 +65,6 @@ pub struct Unknowns {
     pub repeated_billing_removal: Option<String>,
     /// Code for a confirm of a payment that expired. Default `NOT_FOUND_PAYMENT_SESSION`.
     pub expired_confirm: String,
-    /// Calls per minute after which an answer is 429; none is no limit, the default. Toss's test
-    /// environment is said to allow 100 per API; what it then answers is not.
-    pub calls_per_minute_max: Option<u32>,
     /// Whether the security key signs webhooks as its 64 hexadecimal characters instead of the 32
     /// bytes that they stand for. Default false: the bytes.
     pub hmac_key_as_text: bool,
@@ -80,7 +77,6 @@ impl Default for Unknowns {
             long_customer_key: "INVALID_CUSTOMER_KEY".to_owned(),
             repeated_billing_removal: Some("ALREADY_REMOVED_BILLING_KEY".to_owned()),
             expired_confirm: "NOT_FOUND_PAYMENT_SESSION".to_owned(),
-            calls_per_minute_max: None,
             hmac_key_as_text: false,
         }
     }

@@ -5,13 +5,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, Method, RequestedMethod,
-    billing::BillingKey,
-    brandpay::BrandpayCustomer,
-    method::Terms,
-    payouts::{Payout, Seller},
-    receipts::CashReceipt,
-    request::RefundAccount,
+    Answer, Method, RequestedMethod, billing::BillingKey, brandpay::BrandpayCustomer,
+    method::Terms, payouts::Payout, receipts::CashReceipt, request::RefundAccount, sellers::Seller,
 };
 
 /// One change of the books. Amounts are won, times the sandbox's clock.

@@ -28,6 +28,7 @@ mod rebuild;
 mod receipts;
 mod refund;
 mod request;
+mod sellers;
 mod settlements;
 mod transactions;
 mod vault;
@@ -58,9 +59,10 @@ pub use self::{
     payment::{
         CONFIRM_LIFE, Cancel, DEPOSIT_LIFE, Payment, Reversal, Status, WINDOW_LIFE, korean_time,
     },
-    payouts::{PAYOUT_DELAY, Payout, PayoutFate, Seller},
+    payouts::{PAYOUT_DELAY, Payout, PayoutFate},
     receipts::{CashReceipt, RECEIPT_DELAY},
     request::{AMOUNT_MAX, IDEMPOTENCY_KEY_MAX, RefundAccount},
+    sellers::Seller,
     settlements::{FEE_PER_MILLE, PAYOUT_AFTER_WORKDAYS},
     transactions::{TRANSACTIONS_MAX, TRANSACTIONS_MIN},
     view::{PaymentView, Writing},
