@@ -62,20 +62,25 @@ pub(crate) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
 
 /// Sends events until it is dropped. What is on its way then counts as not sent.
 pub(crate) async fn send_webhooks(sandbox: Sandbox) {
-    let http = match client(sandbox.config().webhook_timeout) {
-        Ok(http) => http,
-        Err(error) => {
-            tracing::error!(%error, "webhooks cannot be sent");
-            return;
-        }
-    };
     let signer = Arc::new(Signer::new(sandbox.config()));
     let slots = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
     let mut tasks = tokio::task::JoinSet::new();
+    // Made when there is somebody to tell: it looks for the system's certificates.
+    let mut made = None;
     loop {
         // Registered before the engine is looked at, so that nothing is missed in between.
         let woken = sandbox.webhook_wakes().notified();
         if let Some(url) = sandbox.webhook_url() {
+            let http = match &made {
+                Some(http) => http,
+                None => match client(sandbox.config().webhook_timeout) {
+                    Ok(http) => made.insert(http),
+                    Err(error) => {
+                        tracing::error!(%error, "webhooks cannot be sent");
+                        return;
+                    }
+                },
+            };
             let free = slots.available_permits();
             let due = sandbox.act(|engine, now| engine.due_webhooks(now, free));
             // What is not on disk is not told.
