@@ -1,38 +1,18 @@
 //! Faults: what goes wrong, for whom and how often. Pure; the HTTP shell carries them out.
 
+mod book;
+
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use self::book::FaultBook;
+use crate::endpoint::Endpoint;
 
 /// Most faults held at once; beyond it the oldest makes room.
 pub const FAULTS_MAX: usize = 1_000;
 
 /// Longest delay a fault may ask for: ten minutes, in milliseconds.
 pub const DELAY_MAX_MS: u64 = 600_000;
-
-/// The calls of Toss's API that the sandbox answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Endpoint {
-    /// `POST /v1/payments/confirm`.
-    Confirm,
-    /// `GET /v1/payments/{paymentKey}`.
-    Get,
-    /// `GET /v1/payments/orders/{orderId}`.
-    GetByOrder,
-    /// `POST /v1/payments/{paymentKey}/cancel`.
-    Cancel,
-    /// `GET /v1/transactions`.
-    Transactions,
-}
-
-impl Endpoint {
-    /// The HTTP method of the call.
-    pub fn method(self) -> &'static str {
-        match self {
-            Self::Confirm | Self::Cancel => "POST",
-            Self::Get | Self::GetByOrder | Self::Transactions => "GET",
-        }
-    }
-}
 
 /// Which calls a fault hits; an absent field matches everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -48,11 +28,13 @@ pub struct Target {
 
 impl Target {
     fn matches(&self, endpoint: Endpoint, order_id: Option<&str>) -> bool {
-        self.endpoint.is_none_or(|wanted| wanted == endpoint)
-            && self
-                .order_id
-                .as_deref()
-                .is_none_or(|wanted| order_id == Some(wanted))
+        self.endpoint.is_none_or(|wanted| wanted == endpoint) && self.matches_order(order_id)
+    }
+
+    fn matches_order(&self, order_id: Option<&str>) -> bool {
+        self.order_id
+            .as_deref()
+            .is_none_or(|wanted| order_id == Some(wanted))
     }
 }
 
@@ -101,6 +83,41 @@ pub enum Effect {
     },
     /// Works, but the answer shows a `totalAmount` that is one won too high.
     WrongAmount,
+    /// Waits before the work as [`Effect::Delay`] does, mostly about `min_ms` and now and then
+    /// far longer: a Pareto distribution with exponent 1.2, cut off at `max_ms`.
+    HeavyTailedDelay {
+        /// Shortest wait in milliseconds, at least 1.
+        min_ms: u64,
+        /// Longest wait in milliseconds, at most [`DELAY_MAX_MS`].
+        max_ms: u64,
+    },
+    /// Works, then sends the answer's head and half of its body, and closes the connection.
+    HalfBody,
+    /// Works, then sends the answer's body in pieces over a time.
+    SlowBody {
+        /// How long the body takes in milliseconds, at most [`DELAY_MAX_MS`].
+        over_ms: u64,
+    },
+    /// Lets so many calls through in each minute of the sandbox's clock; the rest are answered
+    /// 429 and do not work.
+    RateLimit {
+        /// Calls per minute.
+        per_minute: u32,
+    },
+    /// A webhook is never sent, and Toss believes that it was.
+    LoseWebhook,
+    /// A webhook is sent several times, each with a transmission id of its own.
+    RepeatWebhook {
+        /// How many copies come on top, at most 100.
+        copies: u32,
+    },
+    /// A webhook is sent late (drawn evenly), so that later ones overtake it.
+    DelayWebhook {
+        /// Shortest delay in milliseconds.
+        min_ms: u64,
+        /// Longest delay in milliseconds.
+        max_ms: u64,
+    },
 }
 
 /// One fault.
@@ -117,162 +134,81 @@ pub struct Fault {
     pub times: Option<u32>,
 }
 
+/// A fault with chance and times of its own, as `POST /sandbox/faults` and scenario files take it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rule {
+    /// Which calls it hits; for webhooks only the order counts.
+    #[serde(default)]
+    pub target: Target,
+    /// What it does.
+    pub effect: Effect,
+    /// How many calls it hits; absent: every one until it is cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// How likely it hits a call that it matches, in percent; absent: always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chance_percent: Option<f64>,
+    /// When it begins, in milliseconds after it was injected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_ms: Option<u64>,
+    /// How long it lasts, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_ms: Option<u64>,
+    /// How often it comes again, in milliseconds from one beginning to the next: an outage every
+    /// hour is `everyMs` 3,600,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_ms: Option<u64>,
+}
+
+impl From<Fault> for Rule {
+    fn from(fault: Fault) -> Self {
+        Self {
+            target: fault.target,
+            effect: fault.effect,
+            times: fault.times,
+            chance_percent: None,
+            after_ms: None,
+            for_ms: None,
+            every_ms: None,
+        }
+    }
+}
+
+impl Rule {
+    /// Whether it is in force so long after it was injected.
+    fn is_on(&self, elapsed_ms: u64) -> bool {
+        let Some(since) = elapsed_ms.checked_sub(self.after_ms.unwrap_or(0)) else {
+            return false;
+        };
+        let since = self
+            .every_ms
+            .filter(|every| *every > 0)
+            .map_or(since, |every| since % every);
+        self.for_ms.is_none_or(|lasts| since < lasts)
+    }
+
+    /// Whether it will never be in force again.
+    fn is_over(&self, elapsed_ms: u64) -> bool {
+        let end = self
+            .for_ms
+            .map(|lasts| lasts.saturating_add(self.after_ms.unwrap_or(0)));
+        self.times == Some(0)
+            || (self.every_ms.is_none() && end.is_some_and(|end| elapsed_ms >= end))
+    }
+}
+
 /// A fault in force, as `GET /sandbox/faults` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActiveFault {
+    /// Names it in `DELETE /sandbox/faults/{id}`.
+    pub id: u64,
     /// The fault; `times` counts down.
     #[serde(flatten)]
-    pub fault: Fault,
+    pub rule: Rule,
+    /// When it was injected.
+    pub since: DateTime<Utc>,
     /// Calls it has hit so far.
     pub hits: u64,
-}
-
-/// What the faults do to one call: all delays that match, and the first other effect that does.
-#[derive(Debug, Default)]
-pub(crate) struct Affliction {
-    /// Bounds of each delay in milliseconds; they add up.
-    pub(crate) delays: Vec<(u64, u64)>,
-    pub(crate) effect: Option<Effect>,
-}
-
-/// The faults in force, oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct FaultBook {
-    active: Vec<ActiveFault>,
-}
-
-impl FaultBook {
-    pub(crate) fn inject(&mut self, mut fault: Fault) {
-        if let Effect::Delay { min_ms, max_ms } = &mut fault.effect {
-            *min_ms = (*min_ms).min(DELAY_MAX_MS);
-            *max_ms = (*max_ms).min(DELAY_MAX_MS);
-        }
-        if self.active.len() == FAULTS_MAX {
-            self.active.remove(0);
-        }
-        self.active.push(ActiveFault { fault, hits: 0 });
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.active.clear();
-    }
-
-    pub(crate) fn active(&self) -> &[ActiveFault] {
-        &self.active
-    }
-
-    /// Takes what applies to a call and counts it.
-    pub(crate) fn strike(&mut self, endpoint: Endpoint, order_id: Option<&str>) -> Affliction {
-        let mut affliction = Affliction::default();
-        if self.active.is_empty() {
-            return affliction;
-        }
-        for active in &mut self.active {
-            if !active.fault.target.matches(endpoint, order_id) || active.fault.times == Some(0) {
-                continue;
-            }
-            match &active.fault.effect {
-                Effect::Delay { min_ms, max_ms } => affliction.delays.push((*min_ms, *max_ms)),
-                _ if affliction.effect.is_some() => continue,
-                effect => affliction.effect = Some(effect.clone()),
-            }
-            active.hits += 1;
-            active.fault.times = active.fault.times.map(|left| left - 1);
-        }
-        self.active.retain(|active| active.fault.times != Some(0));
-        affliction
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fault(effect: Effect, times: Option<u32>) -> Fault {
-        Fault {
-            target: Target::default(),
-            effect,
-            times,
-        }
-    }
-
-    #[test]
-    fn a_delay_combines_with_the_first_other_effect() {
-        let mut book = FaultBook::default();
-        book.inject(fault(Effect::WrongAmount, Some(1)));
-        book.inject(fault(
-            Effect::Delay {
-                min_ms: 5,
-                max_ms: 9,
-            },
-            None,
-        ));
-        book.inject(fault(Effect::ApproveThenReset, Some(1)));
-        let first = book.strike(Endpoint::Confirm, None);
-        assert_eq!(
-            (first.delays, first.effect),
-            (vec![(5, 9)], Some(Effect::WrongAmount))
-        );
-        let second = book.strike(Endpoint::Confirm, None);
-        assert_eq!(second.effect, Some(Effect::ApproveThenReset));
-        assert_eq!(book.strike(Endpoint::Confirm, None).effect, None);
-        assert_eq!(book.active()[0].hits, 3);
-    }
-
-    #[test]
-    fn a_target_limits_a_fault_to_its_endpoint_and_order() {
-        let mut book = FaultBook::default();
-        let target = Target {
-            endpoint: Some(Endpoint::Cancel),
-            order_id: Some("order-1".to_owned()),
-        };
-        book.inject(Fault {
-            target,
-            effect: Effect::WrongAmount,
-            times: None,
-        });
-        assert!(
-            book.strike(Endpoint::Confirm, Some("order-1"))
-                .effect
-                .is_none()
-        );
-        assert!(
-            book.strike(Endpoint::Cancel, Some("order-2"))
-                .effect
-                .is_none()
-        );
-        assert!(book.strike(Endpoint::Cancel, None).effect.is_none());
-        assert!(
-            book.strike(Endpoint::Cancel, Some("order-1"))
-                .effect
-                .is_some()
-        );
-    }
-
-    #[test]
-    fn the_book_is_bounded() {
-        let mut book = FaultBook::default();
-        for _ in 0..=FAULTS_MAX {
-            book.inject(fault(Effect::WrongAmount, None));
-        }
-        assert_eq!(book.active().len(), FAULTS_MAX);
-    }
-
-    #[test]
-    fn a_fault_reads_and_writes_the_documented_json() {
-        let text = r#"{"target":{"endpoint":"confirm"},"effect":{"type":"delay","minMs":1,"maxMs":2},"times":3}"#;
-        let fault: Fault = serde_json::from_str(text).unwrap();
-        assert_eq!(
-            fault.effect,
-            Effect::Delay {
-                min_ms: 1,
-                max_ms: 2
-            }
-        );
-        assert_eq!(serde_json::to_string(&fault).unwrap(), text);
-        let html: Fault =
-            serde_json::from_str(r#"{"effect":{"type":"html502","executed":true}}"#).unwrap();
-        assert_eq!(html.effect, Effect::Html502 { executed: true });
-    }
 }

@@ -3,14 +3,15 @@
 use std::{
     io::Write,
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context, ensure};
 use clap::Parser;
 use toss_sandbox::{
-    DEFAULT_CLIENT_KEY, DEFAULT_SECRET_KEY, JournalFailure, RunningSandbox, Sandbox, SandboxConfig,
+    ApiVersion, DEFAULT_CLIENT_KEY, DEFAULT_SECRET_KEY, DEFAULT_SECURITY_KEY, JournalFailure, Rule,
+    RunningSandbox, Sandbox, SandboxConfig,
 };
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
@@ -36,6 +37,22 @@ struct Arguments {
     /// File that keeps the books across restarts and crashes. Without it they live in memory.
     #[arg(long, env = "SANDBOX_JOURNAL")]
     journal: Option<PathBuf>,
+    /// Where events are sent, as Toss's webhooks are. Also `PUT /sandbox/webhooks`.
+    #[arg(long, env = "SANDBOX_WEBHOOK_URL")]
+    webhook_url: Option<String>,
+    /// By how much the times between attempts to send an event are divided.
+    #[arg(long, env = "SANDBOX_WEBHOOK_TIME_SCALE", default_value_t = 1)]
+    webhook_time_scale: u32,
+    /// File with faults to put in force at the start: a JSON array of what `POST /sandbox/faults`
+    /// takes.
+    #[arg(long, env = "SANDBOX_SCENARIO")]
+    scenario: Option<PathBuf>,
+    /// The merchant's API version: 2022-11-16 or 2024-06-01.
+    #[arg(long, env = "SANDBOX_API_VERSION", default_value = "2022-11-16")]
+    api_version: ApiVersion,
+    /// Security key, 64 hexadecimal digits: signs events and encrypts payouts.
+    #[arg(long, env = "SANDBOX_SECURITY_KEY", default_value = DEFAULT_SECURITY_KEY)]
+    security_key: String,
     /// Worker threads.
     #[arg(long, env = "SANDBOX_WORKERS", default_value_t = 1)]
     workers: usize,
@@ -68,6 +85,18 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     }
     let listener = TcpListener::bind(arguments.listen)
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let scenario = match &arguments.scenario {
+        Some(path) => read_scenario(path)?,
+        None => Vec::new(),
+    };
+    ensure!(
+        arguments.security_key.len() == 64
+            && arguments
+                .security_key
+                .bytes()
+                .all(|byte| byte.is_ascii_hexdigit()),
+        "a security key has 64 hexadecimal digits"
+    );
     let journal = arguments.journal.clone();
     let sandbox = Sandbox::open(SandboxConfig {
         secret_key: arguments.secret_key,
@@ -77,15 +106,23 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
             .public_url
             .map(|url| url.trim_end_matches('/').to_owned()),
         workers: arguments.workers,
+        webhook_url: arguments.webhook_url,
+        webhook_time_scale: arguments.webhook_time_scale,
+        api_version: arguments.api_version,
+        security_key: arguments.security_key,
         journal: arguments.journal,
         ..SandboxConfig::default()
     })?;
+    for rule in scenario {
+        sandbox.inject_rule(rule);
+    }
     let running = RunningSandbox::start(sandbox.clone(), listener).await?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "Toss sandbox on {}", running.base_url())?;
     writeln!(out, "  client key  {}", sandbox.client_key())?;
     writeln!(out, "  secret key  {}", sandbox.secret_key())?;
     writeln!(out, "  script      {}/v2/standard", running.base_url())?;
+    writeln!(out, "  console     {}/sandbox", running.base_url())?;
     if let (Some(path), Some(records)) = (journal, sandbox.journal_records()) {
         writeln!(out, "  journal     {} ({records} records)", path.display())?;
     }
@@ -96,6 +133,13 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     };
     running.stop().await;
     ended
+}
+
+/// The faults of a scenario.
+fn read_scenario(path: &Path) -> anyhow::Result<Vec<Rule>> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no scenario", path.display()))
 }
 
 /// Ctrl-C, or the signal with which containers are stopped.

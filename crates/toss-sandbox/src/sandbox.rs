@@ -11,10 +11,12 @@ use std::{
 use actix_web::web::ServiceConfig;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use crate::{
-    ActiveFault, Call, CallTotals, Fault, JournalError, JournalFailure, LedgerRow, SandboxConfig,
-    engine::{ApiError, Engine, Findings, Method},
+    ActiveFault, Call, CallTotals, Fault, JournalError, JournalFailure, LedgerRow, Rule,
+    SandboxConfig,
+    engine::{ApiError, Engine, Findings, Method, WebhookRow},
     http,
     journal::Journal,
 };
@@ -37,6 +39,10 @@ struct Shared {
     /// The engine's offset once more, to be read without its lock.
     clock_offset_ms: AtomicI64,
     journal: Option<Journal>,
+    /// Where events are sent, if anywhere.
+    webhook_url: Mutex<Option<String>>,
+    /// Wakes the sender of events.
+    webhook_wakes: Notify,
 }
 
 /// What a step came to, and the journal record that must be on disk before anybody hears of it.
@@ -92,8 +98,13 @@ impl Sandbox {
         Ok(Self::with(config, engine, Some(journal)))
     }
 
-    fn with(config: SandboxConfig, engine: Engine, journal: Option<Journal>) -> Self {
+    fn with(config: SandboxConfig, mut engine: Engine, journal: Option<Journal>) -> Self {
+        if config.webhook_url.is_some() {
+            engine.want_webhooks();
+        }
         Self(Arc::new(Shared {
+            webhook_url: Mutex::new(config.webhook_url.clone()),
+            webhook_wakes: Notify::new(),
             config,
             clock_offset_ms: AtomicI64::new(engine.clock_offset_ms()),
             engine: Mutex::new(engine),
@@ -166,7 +177,82 @@ impl Sandbox {
 
     /// Puts a fault in force; beyond [`FAULTS_MAX`](crate::fault::FAULTS_MAX) the oldest ends.
     pub fn inject(&self, fault: Fault) {
-        self.engine().inject(fault);
+        self.inject_rule(fault.into());
+    }
+
+    /// Puts a fault in force that has chance and times; returns its id.
+    pub fn inject_rule(&self, rule: Rule) -> u64 {
+        let now = self.now();
+        self.engine().inject_rule(now, rule)
+    }
+
+    /// Ends one fault; false if there is none of that id.
+    pub fn end_fault(&self, id: u64) -> bool {
+        self.engine().end_fault(id)
+    }
+
+    /// From now on events are sent to an address, as Toss sends webhooks; none ends it, and what
+    /// waits then stays. What happened before is not told. A
+    /// [`RunningSandbox`](crate::RunningSandbox) sends; anyone else awaits
+    /// [`Sandbox::send_webhooks`].
+    pub fn send_webhooks_to(&self, url: Option<String>) {
+        {
+            let mut engine = self.engine();
+            if url.is_some() {
+                engine.want_webhooks();
+            } else {
+                engine.refuse_webhooks();
+            }
+        }
+        *self.webhook_url_lock() = url;
+        self.0.webhook_wakes.notify_one();
+    }
+
+    /// Sends events for as long as it is polled.
+    pub async fn send_webhooks(&self) {
+        crate::webhook::send_webhooks(self.clone()).await;
+    }
+
+    /// An event made up for a test: any name, any content, signed if Toss signs such events.
+    pub fn send_webhook(&self, event: &str, data: &serde_json::Value) {
+        self.done(self.act(|engine, now| engine.send_webhook(now, event, data)));
+        self.0.webhook_wakes.notify_one();
+    }
+
+    /// Events that wait or are on their way, then those that ended lately; at most `limit` each.
+    pub fn webhooks(&self, limit: usize) -> Vec<WebhookRow> {
+        self.engine().webhooks(limit)
+    }
+
+    pub(crate) fn webhook_url(&self) -> Option<String> {
+        self.webhook_url_lock().clone()
+    }
+
+    fn webhook_url_lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.0
+            .webhook_url
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn webhook_wakes(&self) -> &Notify {
+        &self.0.webhook_wakes
+    }
+
+    /// How long until there is something to send or to let lapse.
+    pub(crate) fn next_webhook_in(&self) -> Option<Duration> {
+        let now = self.now();
+        let at = self.engine().next_webhook_at()?;
+        Some((at - now).to_std().unwrap_or_default())
+    }
+
+    /// A deposit turns out to be an error: the account waits for another. Returns the Payment
+    /// object as JSON text.
+    ///
+    /// # Errors
+    /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if no whole deposit stands.
+    pub fn reverse_deposit(&self, payment_key: &str) -> Result<String, ApiError> {
+        self.done(self.act(|engine, now| engine.reverse_deposit(now, payment_key)))
     }
 
     /// Ends all faults. Calls that already wait or hang keep doing so.
@@ -292,6 +378,9 @@ impl Sandbox {
         let now = self.now();
         let mut engine = self.engine();
         let value = act(&mut engine, now);
+        if engine.announce(now) {
+            self.0.webhook_wakes.notify_one();
+        }
         let seq = match &self.0.journal {
             Some(journal) => journal.append(engine.take_changes()),
             None => 0,

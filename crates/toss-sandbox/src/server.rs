@@ -11,12 +11,13 @@ use crate::{Sandbox, http};
 /// the sandbox itself does not close one under a request: only faults do that.
 const KEEP_ALIVE: Duration = Duration::from_mins(2);
 
-/// A sandbox that serves HTTP. Dropping it stops the server without waiting.
+/// A sandbox that serves HTTP and sends webhooks. Dropping it stops the server without waiting.
 #[derive(Debug)]
 pub struct RunningSandbox {
     base_url: String,
     handle: ServerHandle,
     task: Option<JoinHandle<io::Result<()>>>,
+    sender: JoinHandle<()>,
 }
 
 impl RunningSandbox {
@@ -31,6 +32,7 @@ impl RunningSandbox {
     pub async fn start(sandbox: Sandbox, listener: TcpListener) -> io::Result<Self> {
         let base_url = format!("http://{}", listener.local_addr()?);
         sandbox.engine().set_base_url_if_unset(&base_url);
+        let sender = tokio::spawn(crate::webhook::send_webhooks(sandbox.clone()));
         let workers = sandbox.config().workers.max(1);
         let server = HttpServer::new(move || {
             App::new()
@@ -50,6 +52,7 @@ impl RunningSandbox {
             base_url,
             handle,
             task: Some(tokio::spawn(server)),
+            sender,
         })
     }
 
@@ -70,6 +73,7 @@ impl RunningSandbox {
 
 impl Drop for RunningSandbox {
     fn drop(&mut self) {
+        self.sender.abort();
         // The command is sent by the call itself; only its confirmation would have to be awaited.
         drop(self.handle.stop(false));
     }

@@ -63,6 +63,11 @@ pub struct Fingerprint {
     orders: u64,
     movements: u64,
     windows: u64,
+    billing: u64,
+    receipts: u64,
+    payouts: u64,
+    brandpay: u64,
+    webhooks: u64,
     answers: u64,
     clock_offset_ms: i64,
 }
@@ -87,6 +92,11 @@ impl Fingerprint {
             ("orders", self.orders, replayed.orders),
             ("transactions", self.movements, replayed.movements),
             ("windows", self.windows, replayed.windows),
+            ("billing keys", self.billing, replayed.billing),
+            ("cash receipts", self.receipts, replayed.receipts),
+            ("payouts or sellers", self.payouts, replayed.payouts),
+            ("customers of brandpay", self.brandpay, replayed.brandpay),
+            ("webhooks", self.webhooks, replayed.webhooks),
             ("idempotency records", self.answers, replayed.answers),
         ] {
             findings.expect(live == back, || {
@@ -120,6 +130,11 @@ impl Engine {
             orders: fingerprint_of(&self.bank.orders),
             movements: fingerprint_of(self.bank.movements.rows()),
             windows: self.windows.fingerprint(),
+            billing: self.billing.fingerprint(),
+            receipts: fingerprint_of(self.receipts.rows()),
+            payouts: fingerprint_of(self.payouts.state()),
+            brandpay: self.brandpay.fingerprint(),
+            webhooks: self.outbox.fingerprint(),
             answers: self.idempotency.fingerprint(),
             clock_offset_ms: self.clock_offset_ms,
         }

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use super::{
     bank::{Bank, Order},
     change::{Change, Inconsistent, Opening},
-    payment::{Cancel, Payment, Status},
+    method::Method,
+    payment::{Cancel, Payment, Reversal, Status},
     transactions::Movement,
 };
 
@@ -15,6 +16,7 @@ impl Bank {
     /// Notes and applies a change that the bank has found to be right.
     pub(super) fn book(&mut self, change: Change) {
         let copy = self.changes.copy(&change);
+        self.chronicle.hear(&change, &self.by_key);
         match self.apply(change) {
             Ok(()) => self.changes.note(copy),
             Err(error) => debug_assert!(false, "{error}"),
@@ -33,15 +35,7 @@ impl Bank {
                 at,
                 method,
                 decline_at_confirm,
-            } => {
-                let (_, payment) =
-                    self.standing("authentication of", &payment_key, &[Status::Ready])?;
-                payment.method = method;
-                payment.status = Status::InProgress;
-                payment.authenticated_at = Some(at);
-                payment.decline_at_confirm = decline_at_confirm;
-                Ok(())
-            }
+            } => self.authenticate_booked(&payment_key, at, (method, decline_at_confirm)),
             Change::Approved {
                 payment_key,
                 at,
@@ -68,14 +62,11 @@ impl Bank {
                 payment_key,
                 due_at,
                 transaction_key,
-            } => {
-                let (_, payment) =
-                    self.standing("account of", &payment_key, &[Status::InProgress])?;
-                payment.status = Status::WaitingForDeposit;
-                payment.due_at = Some(due_at);
-                payment.last_transaction_key = Some(transaction_key);
-                Ok(())
-            }
+            } => self.issue_account(&payment_key, due_at, transaction_key),
+            Change::AccountDue {
+                payment_key,
+                due_at,
+            } => self.end_account(&payment_key, due_at),
             Change::Declined { payment_key, code } => {
                 self.end("decline of", &payment_key, Status::Aborted, code)
             }
@@ -90,6 +81,7 @@ impl Bank {
                 tax_free,
                 reason,
                 transaction_key,
+                refund_account,
             } => self.give_back(
                 &payment_key,
                 Cancel {
@@ -99,14 +91,50 @@ impl Bank {
                     balance_after: 0,
                     at,
                     transaction_key,
+                    refund_account,
                 },
             ),
-            // `Engine::apply` keeps these from the bank.
-            Change::WindowOpened { .. }
-            | Change::WindowFinished { .. }
-            | Change::Answered { .. }
-            | Change::ClockAdvanced { .. } => Err(Inconsistent::new("the bank's part in", "it")),
+            Change::DepositReversed {
+                payment_key,
+                at,
+                transaction_key,
+            } => self.reverse(&payment_key, at, transaction_key),
+            // `Engine::apply` keeps what belongs to the other books from the bank.
+            _ => Err(Inconsistent::new("the bank's part in", "it")),
         }
+    }
+
+    fn end_account(&mut self, key: &str, due_at: DateTime<Utc>) -> Result<(), Inconsistent> {
+        let (_, payment) = self.standing("expiry of", key, &[Status::WaitingForDeposit])?;
+        payment.due_at = Some(due_at);
+        Ok(())
+    }
+
+    fn authenticate_booked(
+        &mut self,
+        key: &str,
+        at: DateTime<Utc>,
+        (method, decline_at_confirm): (Method, Option<String>),
+    ) -> Result<(), Inconsistent> {
+        let (_, payment) = self.standing("authentication of", key, &[Status::Ready])?;
+        payment.method = method;
+        payment.status = Status::InProgress;
+        payment.authenticated_at = Some(at);
+        payment.decline_at_confirm = decline_at_confirm;
+        Ok(())
+    }
+
+    fn issue_account(
+        &mut self,
+        key: &str,
+        due_at: DateTime<Utc>,
+        transaction_key: String,
+    ) -> Result<(), Inconsistent> {
+        let (_, payment) = self.standing("account of", key, &[Status::InProgress])?;
+        payment.status = Status::WaitingForDeposit;
+        payment.due_at = Some(due_at);
+        payment.last_transaction_key = Some(transaction_key);
+        Ok(())
     }
 
     fn open_booked(&mut self, opening: Opening) -> Result<(), Inconsistent> {
@@ -140,12 +168,14 @@ impl Bank {
             approved_at: None,
             due_at: None,
             approval_key: None,
+            reversals: Vec::new(),
             last_transaction_key: None,
             secret: opening.secret,
             digits: opening.digits,
             cancels: Vec::new(),
             failure_code: None,
             decline_at_confirm: None,
+            terms: opening.terms,
         });
         Ok(())
     }
@@ -176,12 +206,38 @@ impl Bank {
         if payment.amount != amount {
             return Err(Inconsistent::new(what, key));
         }
+        let nth = payment.reversals.len();
         payment.status = Status::Done;
         payment.approved_at = Some(at);
         payment.approval_key = Some(transaction_key.clone());
         payment.last_transaction_key = Some(transaction_key.clone());
         self.movements
-            .push(transaction_key, Movement::approval(at, index));
+            .push(transaction_key, Movement::approval(at, index, nth));
+        Ok(())
+    }
+
+    /// The bank takes a deposit back, and the account waits for another.
+    fn reverse(
+        &mut self,
+        key: &str,
+        at: DateTime<Utc>,
+        transaction_key: String,
+    ) -> Result<(), Inconsistent> {
+        let what = "reversal of";
+        let (index, payment) = self.standing(what, key, &[Status::Done])?;
+        let Some(approval_key) = payment.approval_key.take() else {
+            return Err(Inconsistent::new(what, key));
+        };
+        let nth = payment.reversals.len();
+        payment.status = Status::WaitingForDeposit;
+        payment.approved_at = None;
+        payment.last_transaction_key = Some(transaction_key.clone());
+        payment.reversals.push(Reversal {
+            approval_key,
+            transaction_key: transaction_key.clone(),
+        });
+        self.movements
+            .push(transaction_key, Movement::reversal(at, index, nth));
         Ok(())
     }
 

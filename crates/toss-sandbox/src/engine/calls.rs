@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::fault::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// One API call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -13,7 +13,7 @@ use crate::fault::Endpoint;
 pub struct Call {
     /// When it arrived, by the sandbox's clock.
     pub at: DateTime<Utc>,
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `DELETE`.
     pub method: &'static str,
     /// Which call it is.
     pub endpoint: Endpoint,
@@ -41,6 +41,8 @@ pub struct CallTotals {
     pub cancel: u64,
     /// Pages of transactions.
     pub transactions: u64,
+    /// All other calls.
+    pub other: u64,
 }
 
 /// A ring of the latest calls, with totals of all.
@@ -70,6 +72,7 @@ impl CallLog {
             Endpoint::GetByOrder => self.totals.get_by_order += 1,
             Endpoint::Cancel => self.totals.cancel += 1,
             Endpoint::Transactions => self.totals.transactions += 1,
+            _ => self.totals.other += 1,
         }
         if self.calls.len() == self.max {
             self.calls.pop_front();

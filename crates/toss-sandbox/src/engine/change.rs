@@ -4,7 +4,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Method, RequestedMethod};
+use super::{
+    Answer, Method, RequestedMethod, billing::BillingKey, brandpay::BrandpayCustomer,
+    method::Terms, payouts::Payout, receipts::CashReceipt, request::RefundAccount, sellers::Seller,
+};
 
 /// One change of the books. Amounts are won, times the sandbox's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,11 +33,17 @@ pub enum Change {
         success_url: String,
         /// Where the browser goes otherwise.
         fail_url: String,
+        /// Whose card is registered, if no payment is made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        customer_key: Option<String>,
     },
     /// The buyer has used the window; it opens no more.
     WindowFinished {
         /// The window.
         window_id: String,
+        /// What the page's Promise is told, as JSON.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<String>,
     },
     /// The buyer authenticated: READY → `IN_PROGRESS`.
     Authenticated {
@@ -68,6 +77,13 @@ pub enum Change {
         /// The issue.
         transaction_key: String,
     },
+    /// A virtual account stops taking its deposit sooner.
+    AccountDue {
+        /// The payment.
+        payment_key: String,
+        /// When.
+        due_at: DateTime<Utc>,
+    },
     /// Money arrived in a virtual account: `WAITING_FOR_DEPOSIT` → DONE.
     Deposited {
         /// The payment.
@@ -77,6 +93,15 @@ pub enum Change {
         /// How much.
         amount: u64,
         /// The deposit.
+        transaction_key: String,
+    },
+    /// A deposit turned out to be an error: DONE → `WAITING_FOR_DEPOSIT`.
+    DepositReversed {
+        /// The payment.
+        payment_key: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// The reversal.
         transaction_key: String,
     },
     /// Declined: READY or `IN_PROGRESS` → ABORTED.
@@ -105,6 +130,85 @@ pub enum Change {
         reason: String,
         /// The cancel.
         transaction_key: String,
+        /// Where a virtual account's money went.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refund_account: Option<RefundAccount>,
+    },
+    /// A customer authenticated a card for billing.
+    BillingAuthorised {
+        /// Good for one billing key.
+        auth_key: String,
+        /// Whose card it is.
+        customer_key: String,
+    },
+    /// A billing key was issued.
+    BillingIssued {
+        /// The key.
+        key: Box<BillingKey>,
+        /// The authentication that it used up, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        auth_key: Option<String>,
+    },
+    /// A billing key was deleted.
+    BillingRemoved {
+        /// The key.
+        billing_key: String,
+    },
+    /// A cash receipt was issued or cancelled.
+    ReceiptIssued(Box<CashReceipt>),
+    /// A payout was asked for.
+    PayoutRequested(Box<Payout>),
+    /// A payout was cancelled before it was made.
+    PayoutCanceled {
+        /// The payout.
+        id: String,
+    },
+    /// A payout came to its end, and an event says so.
+    PayoutTold {
+        /// The payout.
+        id: String,
+    },
+    /// A seller was registered or changed.
+    SellerKept(Box<Seller>),
+    /// A seller was deleted.
+    SellerRemoved {
+        /// The seller.
+        id: String,
+    },
+    /// A customer of brandpay was added or changed.
+    BrandpayKept(Box<BrandpayCustomer>),
+    /// Codes or tokens of brandpay were issued.
+    BrandpayPassed {
+        /// For whom they stand.
+        customer_key: String,
+        /// The code or token that was used up for them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used: Option<String>,
+        /// The new ones.
+        issued: Vec<String>,
+    },
+    /// An event is owed to the merchant.
+    WebhookQueued {
+        /// Its transmission id.
+        id: String,
+        /// Toss's name of it.
+        event: String,
+        /// The order it is about, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order_id: Option<String>,
+        /// What is sent.
+        body: String,
+        /// Whether it is signed.
+        signed: bool,
+        /// When it is to be sent.
+        due_at: DateTime<Utc>,
+    },
+    /// An event was sent, or given up.
+    WebhookTried {
+        /// Its transmission id.
+        id: String,
+        /// When it is sent again; none if it is owed no more.
+        again_at: Option<DateTime<Utc>>,
     },
     /// An answer was stored under its idempotency key.
     Answered {
@@ -144,6 +248,9 @@ pub struct Opening {
     pub secret: String,
     /// Digits that the method needs.
     pub digits: String,
+    /// What it has beyond what every payment has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Box<Terms>>,
 }
 
 /// A change that cannot follow from what came before it.

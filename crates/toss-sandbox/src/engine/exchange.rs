@@ -9,7 +9,7 @@ use super::{
     errors::{ApiError, Language},
     request::ConfirmBody,
 };
-use crate::fault::{Effect, Endpoint};
+use crate::{endpoint::Endpoint, fault::Effect};
 
 /// One call of the API, as it came over the wire.
 #[derive(Debug, Clone)]
@@ -18,8 +18,8 @@ pub struct ApiRequest {
     pub endpoint: Endpoint,
     /// The URL's path, such as `/v1/payments/confirm`.
     pub path: String,
-    /// The payment key or order id in the path; empty for confirm; the query string, without its
-    /// question mark, for transactions.
+    /// What the path names, such as a payment key; the query string, without its question mark,
+    /// where the path names nothing.
     pub subject: String,
     /// `Authorization`.
     pub authorization: Option<String>,
@@ -29,6 +29,10 @@ pub struct ApiRequest {
     pub idempotency_key: Option<String>,
     /// `TossPayments-Test-Code`.
     pub test_code: Option<String>,
+    /// `TossPayments-api-security-mode`: `ENCRYPTION` if the body is encrypted.
+    pub security_mode: Option<String>,
+    /// `Sandbox-Fault`: an effect as JSON that befalls this call alone.
+    pub fault: Option<String>,
     /// The body, unread.
     pub body: Vec<u8>,
 }
@@ -44,16 +48,9 @@ impl ApiRequest {
 
     /// A call of any endpoint about a payment key or order id.
     pub fn new(endpoint: Endpoint, secret_key: &str, subject: &str, body: String) -> Self {
-        let path = match endpoint {
-            Endpoint::Confirm => "/v1/payments/confirm".to_owned(),
-            Endpoint::Get => format!("/v1/payments/{subject}"),
-            Endpoint::GetByOrder => format!("/v1/payments/orders/{subject}"),
-            Endpoint::Cancel => format!("/v1/payments/{subject}/cancel"),
-            Endpoint::Transactions => "/v1/transactions".to_owned(),
-        };
         Self {
             endpoint,
-            path,
+            path: endpoint.path(subject),
             subject: subject.to_owned(),
             authorization: Some(format!(
                 "Basic {}",
@@ -62,18 +59,21 @@ impl ApiRequest {
             accept_language: None,
             idempotency_key: None,
             test_code: None,
+            security_mode: None,
+            fault: None,
             body: body.into_bytes(),
         }
     }
 
     /// The idempotency key that counts: only POSTs have one.
     pub(super) fn scoped_key(&self) -> Option<String> {
-        match self.endpoint {
-            Endpoint::Confirm | Endpoint::Cancel => {
-                self.idempotency_key.clone().filter(|key| !key.is_empty())
-            }
-            Endpoint::Get | Endpoint::GetByOrder | Endpoint::Transactions => None,
-        }
+        let key = self.idempotency_key.clone();
+        key.filter(|key| self.endpoint.method() == "POST" && !key.is_empty())
+    }
+
+    /// Whether body and answer are encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.endpoint.is_v2() && self.security_mode.as_deref() == Some("ENCRYPTION")
     }
 
     pub(super) fn language(&self) -> Language {
@@ -87,8 +87,22 @@ impl ApiRequest {
 pub enum Content {
     /// `application/json`.
     Json,
+    /// `text/plain`: a JWE.
+    Text,
     /// `text/html`, from the proxy that a fault plays.
     Html,
+}
+
+/// How an [`Answer`] is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Pace {
+    /// At once.
+    #[default]
+    Whole,
+    /// Half of the body, after which the connection is closed.
+    Half,
+    /// In pieces over a time.
+    Over(Duration),
 }
 
 /// An answer of the API.
@@ -99,6 +113,9 @@ pub struct Answer {
     pub status: u16,
     /// What the body is.
     pub content: Content,
+    /// How it is sent.
+    #[serde(skip)]
+    pub pace: Pace,
     /// The body; shared, because it may be replayed.
     #[serde(with = "shared_text")]
     pub body: Arc<str>,
@@ -166,4 +183,6 @@ pub struct Ticket {
     pub(super) confirm: Option<Result<ConfirmBody, ApiError>>,
     pub(super) effect: Option<Effect>,
     pub(super) scope: Option<Arc<str>>,
+    /// Whether the widget's secret key was presented.
+    pub(super) widget: bool,
 }

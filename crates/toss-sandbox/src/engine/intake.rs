@@ -9,10 +9,11 @@ use chrono::{DateTime, Utc};
 use super::{
     Answer, ApiError, ApiRequest, Call, Delivery, Engine, IDEMPOTENCY_KEY_MAX, Reception, Step,
     Ticket,
+    brandpay::takes_token,
     idempotency::Claim,
     request::{ConfirmBody, parse},
 };
-use crate::fault::{Effect, Endpoint};
+use crate::{Fault, Target, endpoint::Endpoint, fault::Effect};
 
 impl Engine {
     /// Receives a call: authentication, faults, idempotency. Work may be left to do.
@@ -25,9 +26,10 @@ impl Engine {
             delay: Duration::ZERO,
             step: Step::Deliver(delivery),
         };
-        if let Err(error) = self.authorise(&request) {
-            return deliver(self.refuse(&request, number, &error));
-        }
+        let widget = match self.authorise(&request) {
+            Ok(widget) => widget,
+            Err(error) => return deliver(self.refuse(&request, number, &error)),
+        };
         let key = request.scoped_key();
         if key
             .as_ref()
@@ -39,14 +41,9 @@ impl Engine {
                 &ApiError::new("INVALID_IDEMPOTENCY_KEY"),
             ));
         }
-        let affliction = self.faults.strike(request.endpoint, order_id.as_deref());
-        let delay_ms: u64 = affliction
-            .delays
-            .iter()
-            .map(|(min, max)| self.random.between(*min, *max))
-            .sum();
-        let delay = Duration::from_millis(delay_ms);
-        let effect = affliction.effect;
+        let Ok((delay, effect)) = self.afflict(now, &request, order_id.as_deref()) else {
+            return deliver(self.refuse(&request, number, &ApiError::new("INVALID_REQUEST")));
+        };
         if let Some(delivery) = self.unreached(&request, number, effect.as_ref()) {
             return Reception {
                 delay,
@@ -79,11 +76,42 @@ impl Engine {
             confirm,
             effect,
             scope,
+            widget,
         };
         Reception {
             delay,
             step: Step::Work(Box::new(ticket)),
         }
+    }
+
+    /// What the faults do to a call: how long they hold it back, and what else.
+    ///
+    /// # Errors
+    /// If the call brings a fault of its own that cannot be read.
+    fn afflict(
+        &mut self,
+        now: DateTime<Utc>,
+        request: &ApiRequest,
+        order_id: Option<&str>,
+    ) -> Result<(Duration, Option<Effect>), serde_json::Error> {
+        if let Some(text) = request.fault.as_deref() {
+            let effect = serde_json::from_str(text)?;
+            // It befalls this call, which is the next to be struck.
+            self.faults.inject_first(Fault {
+                target: Target::default(),
+                effect,
+                times: Some(1),
+            });
+        }
+        let affliction = self.faults.strike(now, request.endpoint, order_id);
+        let mut delay_ms = 0_u64;
+        for (min, max) in affliction.delays {
+            delay_ms = delay_ms.saturating_add(self.random.between(min, max));
+        }
+        for (min, max) in affliction.tails {
+            delay_ms = delay_ms.saturating_add(self.faults.tail(min, max));
+        }
+        Ok((Duration::from_millis(delay_ms), affliction.effect))
     }
 
     fn order_id(
@@ -99,7 +127,7 @@ impl Engine {
             Endpoint::Get | Endpoint::Cancel => {
                 self.bank.order_of(&request.subject).map(str::to_owned)
             }
-            Endpoint::Transactions => None,
+            _ => order_id_of(&request.body),
         }
     }
 
@@ -115,7 +143,7 @@ impl Engine {
                 .and_then(|body| body.as_ref().ok())
                 .map(|body| body.payment_key.clone()),
             Endpoint::Get | Endpoint::Cancel => Some(request.subject.clone()),
-            Endpoint::GetByOrder | Endpoint::Transactions => None,
+            _ => None,
         };
         self.calls.arrive(Call {
             at: now,
@@ -129,10 +157,20 @@ impl Engine {
     }
 
     /// Toss reads `Basic base64(secretKey + ":")`; the colon is mandatory, the password empty.
-    fn authorise(&self, request: &ApiRequest) -> Result<(), ApiError> {
+    /// Returns whether the key is the widget's.
+    fn authorise(&self, request: &ApiRequest) -> Result<bool, ApiError> {
         let unauthorised = || ApiError::new("UNAUTHORIZED_KEY");
         let header = request.authorization.as_deref().ok_or_else(unauthorised)?;
         let (scheme, encoded) = header.split_once(' ').ok_or_else(unauthorised)?;
+        if takes_token(request.endpoint) {
+            let bearer = scheme.eq_ignore_ascii_case("bearer");
+            let known = bearer && self.brandpay.knows(encoded.trim());
+            return if known {
+                Ok(false)
+            } else {
+                Err(unauthorised())
+            };
+        }
         if !scheme.eq_ignore_ascii_case("basic") {
             return Err(unauthorised());
         }
@@ -143,10 +181,10 @@ impl Engine {
             return Err(ApiError::new("INCORRECT_BASIC_AUTH_FORMAT"));
         };
         // The keys of a sandbox guard no money, so the comparison need not take constant time.
-        if &decoded[..colon] == self.secret_key.as_bytes() {
-            Ok(())
-        } else {
-            Err(unauthorised())
+        match &decoded[..colon] {
+            key if key == self.secret_key.as_bytes() => Ok(false),
+            key if key == self.widget_secret_key.as_bytes() => Ok(true),
+            _ => Err(unauthorised()),
         }
     }
 
@@ -164,7 +202,18 @@ impl Engine {
                 let answer = self.answer(request, 200, String::new());
                 Some(self.carry(number, answer, effect))
             }
+            Effect::RateLimit { .. } => {
+                let error = ApiError::with_fallback("TOO_MANY_REQUESTS", 429);
+                let answer = self.error_answer(request, &error);
+                Some(self.carry(number, answer, None))
+            }
             Effect::Delay { .. }
+            | Effect::HeavyTailedDelay { .. }
+            | Effect::HalfBody
+            | Effect::SlowBody { .. }
+            | Effect::LoseWebhook
+            | Effect::RepeatWebhook { .. }
+            | Effect::DelayWebhook { .. }
             | Effect::Error { .. }
             | Effect::ApproveThenSilence
             | Effect::ApproveThenReset
@@ -173,4 +222,15 @@ impl Engine {
             | Effect::WrongAmount => None,
         }
     }
+}
+
+/// The order that a body names, for calls whose bodies have one.
+fn order_id_of(body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body {
+        order_id: String,
+    }
+    let body: Body = parse(body).ok()?;
+    Some(body.order_id)
 }

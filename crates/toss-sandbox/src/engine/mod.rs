@@ -1,20 +1,39 @@
 //! The engine: requests in, answers out. It has no clock, no sockets and no chance of its own:
 //! the time is passed in and randomness is seeded, so a run can be repeated exactly.
 
+mod approval;
 mod audit;
 mod bank;
+mod billing;
 mod booking;
+mod brandpay;
 mod calls;
 mod change;
+mod codes;
+mod direct;
 mod errors;
 mod exchange;
 mod idempotency;
 mod intake;
+mod method;
+mod news;
+mod opening;
 mod payment;
+mod payouts;
+mod perform;
+mod promotions;
+mod query;
 mod random;
 mod rebuild;
+mod receipts;
+mod refund;
 mod request;
+mod sellers;
+mod settlements;
 mod transactions;
+mod vault;
+mod view;
+mod webhooks;
 mod window;
 
 #[cfg(test)]
@@ -22,23 +41,32 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
-pub(crate) use self::request::is_order_id;
 pub use self::{
     audit::{Findings, Fingerprint},
     bank::LedgerRow,
+    billing::BillingKey,
+    brandpay::{BrandpayCustomer, BrandpayMethod},
     calls::{Call, CallTotals},
     change::{Change, Inconsistent, Opening},
     errors::{ApiError, ErrorSpec, Language, find as find_error},
-    exchange::{Answer, ApiRequest, Content, Delivery, Reception, Step, Ticket},
+    exchange::{Answer, ApiRequest, Content, Delivery, Pace, Reception, Step, Ticket},
     idempotency::KEY_LIFE,
+    method::{GiftCertificate, Kind, Method, Terms},
     payment::{
-        CONFIRM_LIFE, Cancel, DEPOSIT_LIFE, Method, Payment, PaymentView, Status, WINDOW_LIFE,
-        korean_time,
+        CONFIRM_LIFE, Cancel, DEPOSIT_LIFE, Payment, Reversal, Status, WINDOW_LIFE, korean_time,
     },
-    request::{AMOUNT_MAX, IDEMPOTENCY_KEY_MAX},
+    payouts::{PAYOUT_DELAY, Payout, PayoutFate},
+    receipts::{CashReceipt, RECEIPT_DELAY},
+    request::{AMOUNT_MAX, IDEMPOTENCY_KEY_MAX, RefundAccount},
+    sellers::Seller,
+    settlements::{FEE_PER_MILLE, PAYOUT_AFTER_WORKDAYS},
     transactions::{TRANSACTIONS_MAX, TRANSACTIONS_MIN},
+    view::{PaymentView, Writing},
+    webhooks::{RETRY_AFTER_MINUTES, Transmission, WebhookRow, WebhookState},
     window::{
         BANKS, Choice, EASY_PAY_PROVIDERS, ISSUERS, OpenedWindow, RequestedMethod, WindowClosed,
         WindowSight,
@@ -46,17 +74,34 @@ pub use self::{
 };
 use self::{
     bank::{Bank, MismatchCodes, NewPayment},
+    billing::BillingBook,
+    brandpay::BrandpayBook,
     calls::CallLog,
     idempotency::Idempotency,
-    random::Random,
-    request::{CancelBody, parse},
-    transactions::{TransactionQuery, Writing},
+    payouts::PayoutBook,
+    receipts::ReceiptBook,
+    vault::Vault,
+    webhooks::{News, Outbox},
     window::Windows,
 };
+pub(crate) use self::{random::Random, request::is_order_id};
 use crate::{
-    SandboxConfig,
-    fault::{ActiveFault, Effect, Endpoint, Fault, FaultBook},
+    ApiVersion, SandboxConfig, Unknowns,
+    fault::{ActiveFault, Effect, Fault, FaultBook, Rule},
 };
+
+/// How objects are written now; a macro, so that the other fields stay free to be borrowed.
+macro_rules! writing {
+    ($engine:expr, $language:expr) => {
+        $crate::engine::Writing {
+            language: $language,
+            merchant_id: &$engine.merchant_id,
+            base_url: &$engine.base_url,
+            version: $engine.version,
+        }
+    };
+}
+use writing;
 
 const HTML_502: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
     <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
@@ -66,6 +111,10 @@ const HTML_502: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\
 pub struct Engine {
     secret_key: String,
     client_key: String,
+    widget_secret_key: String,
+    widget_client_key: String,
+    version: ApiVersion,
+    unknowns: Unknowns,
     merchant_id: String,
     base_url: String,
     mismatch: MismatchCodes,
@@ -73,6 +122,17 @@ pub struct Engine {
     cancel_amounts_negative: bool,
     bank: Bank,
     windows: Windows,
+    billing: BillingBook,
+    receipts: ReceiptBook,
+    payouts: PayoutBook,
+    brandpay: BrandpayBook,
+    vault: Vault,
+    opening_balance: i64,
+    payout_hours: bool,
+    outbox: Outbox,
+    /// Events about no payment that are still to be told.
+    announced: Vec<News>,
+    webhook_time_scale: u32,
     idempotency: Idempotency,
     faults: FaultBook,
     calls: CallLog,
@@ -87,18 +147,33 @@ impl Engine {
         Self {
             secret_key: config.secret_key.clone(),
             client_key: config.client_key.clone(),
+            widget_secret_key: config.widget_secret_key.clone(),
+            widget_client_key: config.widget_client_key.clone(),
+            version: config.api_version,
+            unknowns: config.unknowns.clone(),
             merchant_id: config.merchant_id.clone(),
             base_url: config.public_url.clone().unwrap_or_default(),
             mismatch: MismatchCodes {
                 order: config.order_mismatch_code.clone(),
                 amount: config.amount_mismatch_code.clone(),
+                expired: config.unknowns.expired_confirm.clone(),
             },
             replay_server_errors: config.replay_server_errors,
             cancel_amounts_negative: config.cancel_amounts_negative,
             bank: Bank::default(),
             windows: Windows::default(),
+            billing: BillingBook::default(),
+            receipts: ReceiptBook::default(),
+            payouts: PayoutBook::default(),
+            brandpay: BrandpayBook::default(),
+            vault: Vault::new(&config.security_key),
+            opening_balance: i64::try_from(config.opening_balance).unwrap_or(i64::MAX / 4),
+            payout_hours: config.payout_hours,
+            outbox: Outbox::new(config.seed),
+            announced: Vec::new(),
+            webhook_time_scale: config.webhook_time_scale,
             idempotency: Idempotency::new(config.idempotency_records_max),
-            faults: FaultBook::default(),
+            faults: FaultBook::new(config.seed),
             calls: CallLog::new(config.calls_max),
             random: Random::new(config.seed),
             seed: config.seed,
@@ -128,10 +203,17 @@ impl Engine {
             }
             _ => self.execute(now, &ticket),
         };
-        let answer = match outcome {
+        let mut answer = match outcome {
             Ok(body) => self.answer(&ticket.request, 200, body),
             Err(error) => self.error_answer(&ticket.request, &error),
         };
+        if ticket.request.is_encrypted() {
+            let sealed = self
+                .vault
+                .seal(now, &mut self.outbox.random, answer.body.to_string());
+            answer.body = sealed.into();
+            answer.content = Content::Text;
+        }
         if let Some(scope) = &ticket.scope {
             if answer.status == 409 || (answer.status >= 500 && !self.replay_server_errors) {
                 self.idempotency.release(scope);
@@ -165,6 +247,7 @@ impl Engine {
             amount,
             tax_free: 0,
             method: method.clone(),
+            terms: Terms::default(),
         };
         let key = self.bank.open(now, &mut self.random, new);
         // A payment opened this instant is READY, so this cannot fail.
@@ -178,12 +261,26 @@ impl Engine {
     /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if the payment waits for none or is overdue.
     pub fn deposit(&mut self, now: DateTime<Utc>, key: &str) -> Result<String, ApiError> {
         let payment = self.bank.deposit(now, &mut self.random, key)?;
-        Ok(json(&payment.view(
-            now,
-            Language::Korean,
-            &self.merchant_id,
-            &self.base_url,
-        )))
+        Ok(json(&payment.view(now, writing!(self, Language::Korean))))
+    }
+
+    /// Time runs out for a payment at once. Returns the Payment object.
+    ///
+    /// # Errors
+    /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if it waits for nothing.
+    pub fn expire(&mut self, now: DateTime<Utc>, key: &str) -> Result<String, ApiError> {
+        let payment = self.bank.expire(now, key)?;
+        Ok(json(&payment.view(now, writing!(self, Language::Korean))))
+    }
+
+    /// A deposit turns out to be an error: the account waits for another. Returns the Payment
+    /// object.
+    ///
+    /// # Errors
+    /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if no whole deposit stands.
+    pub fn reverse_deposit(&mut self, now: DateTime<Utc>, key: &str) -> Result<String, ApiError> {
+        let payment = self.bank.reverse_deposit(now, &mut self.random, key)?;
+        Ok(json(&payment.view(now, writing!(self, Language::Korean))))
     }
 
     /// Hands the payment of a key to `see`, with time's work done on it.
@@ -194,16 +291,15 @@ impl Engine {
         see: impl FnOnce(&Payment, &PaymentView<'_>) -> T,
     ) -> Option<T> {
         let payment = self.bank.find(now, key)?;
-        let view = payment.view(now, Language::Korean, &self.merchant_id, &self.base_url);
+        let view = payment.view(now, writing!(self, Language::Korean));
         Some(see(payment, &view))
     }
 
     /// Payment objects as JSON, newest first.
     pub fn payments(&mut self, now: DateTime<Utc>, offset: usize, limit: usize) -> Vec<String> {
-        let (mid, base_url) = (&self.merchant_id, &self.base_url);
         let newest = self.bank.newest(now, offset, limit);
         newest
-            .map(|payment| json(&payment.view(now, Language::Korean, mid, base_url)))
+            .map(|payment| json(&payment.view(now, writing!(self, Language::Korean))))
             .collect()
     }
 
@@ -241,7 +337,18 @@ impl Engine {
 
     /// Puts a fault in force.
     pub fn inject(&mut self, fault: Fault) {
-        self.faults.inject(fault);
+        // A fault without times of its own begins whenever it is looked at first.
+        self.faults.inject(DateTime::UNIX_EPOCH, fault.into());
+    }
+
+    /// Puts a fault in force that has chance and times; returns its id.
+    pub fn inject_rule(&mut self, now: DateTime<Utc>, rule: Rule) -> u64 {
+        self.faults.inject(now, rule)
+    }
+
+    /// Ends one fault; false if there is none of that id.
+    pub fn end_fault(&mut self, id: u64) -> bool {
+        self.faults.end(id)
     }
 
     /// Ends all faults.
@@ -259,6 +366,14 @@ impl Engine {
         let answer = match effect {
             Some(Effect::ApproveThenSilence) => return Delivery::Silence,
             Some(Effect::ApproveThenReset) => return Delivery::Reset,
+            Some(Effect::HalfBody) => Answer {
+                pace: Pace::Half,
+                ..answer
+            },
+            Some(Effect::SlowBody { over_ms }) => Answer {
+                pace: Pace::Over(Duration::from_millis(*over_ms)),
+                ..answer
+            },
             Some(Effect::Html502 { .. }) => Answer {
                 status: 502,
                 content: Content::Html,
@@ -282,63 +397,21 @@ impl Engine {
         let error = ApiError::new(code);
         if let Some(Ok(body)) = &ticket.confirm
             && error.declines()
-            && self.bank.match_confirm(now, body, &self.mismatch).is_ok()
+            && self
+                .bank
+                .match_confirm(now, body, &self.mismatch, ticket.widget)
+                .is_ok()
         {
             self.bank.abort(now, &body.payment_key, code);
         }
         error
     }
 
-    fn execute(&mut self, now: DateTime<Utc>, ticket: &Ticket) -> Result<String, ApiError> {
-        let request = &ticket.request;
-        if let Some(code) = &request.test_code {
-            // Answered before the payment key is looked at, so it works with a made-up one.
-            return Err(find_error(code).map_or_else(
-                || ApiError::new("INVALID_TEST_CODE"),
-                |spec| ApiError::new(spec.code),
-            ));
-        }
-        let (bank, random) = (&mut self.bank, &mut self.random);
-        let unknown = || ApiError::new("NOT_FOUND_PAYMENT");
-        let payment = match request.endpoint {
-            Endpoint::Confirm => {
-                let body = match &ticket.confirm {
-                    Some(Ok(body)) => body,
-                    Some(Err(error)) => return Err(error.clone()),
-                    None => return Err(ApiError::new("INVALID_REQUEST")),
-                };
-                bank.confirm(now, random, body, &self.mismatch)?
-            }
-            Endpoint::Get => bank.find(now, &request.subject).ok_or_else(unknown)?,
-            Endpoint::GetByOrder => bank
-                .find_by_order(now, &request.subject)
-                .ok_or_else(unknown)?,
-            Endpoint::Cancel => {
-                let body = parse::<CancelBody>(&request.body)?;
-                bank.cancel(now, random, &request.subject, &body)?
-            }
-            Endpoint::Transactions => {
-                let query = TransactionQuery::parse(&request.subject)?;
-                let writing = Writing {
-                    language: request.language(),
-                    merchant_id: &self.merchant_id,
-                    base_url: &self.base_url,
-                    cancels_negative: self.cancel_amounts_negative,
-                };
-                return Ok(json(&self.bank.transactions(&query, writing)?));
-            }
-        };
-        let mut view = payment.view(now, request.language(), &self.merchant_id, &self.base_url);
-        if ticket.effect == Some(Effect::WrongAmount) {
-            view.total_amount += 1;
-        }
-        Ok(json(&view))
-    }
-
     fn answer(&mut self, request: &ApiRequest, status: u16, body: String) -> Answer {
         Answer {
             status,
             content: Content::Json,
+            pace: Pace::Whole,
             body: body.into(),
             trace_id: self.random.trace_id(),
             first_trace_id: None,
@@ -347,7 +420,18 @@ impl Engine {
     }
 
     fn error_answer(&mut self, request: &ApiRequest, error: &ApiError) -> Answer {
-        self.answer(request, error.status, error_body(error, request.language()))
+        let body = error_body(error, request.language());
+        if !request.endpoint.is_v2() {
+            return self.answer(request, error.status, body);
+        }
+        let mut answer = self.answer(request, error.status, String::new());
+        answer.body = format!(
+            "{{\"version\":\"{}\",\"traceId\":\"{}\",\"error\":{body}}}",
+            self.version.name(),
+            answer.trace_id,
+        )
+        .into();
+        answer
     }
 }
 

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{ApiRequest, Change, Delivery, Engine, Findings, Method};
 use crate::{
     DEFAULT_SECRET_KEY, SandboxConfig,
-    fault::{Effect, Endpoint, Fault, Target},
+    endpoint::Endpoint,
+    fault::{Effect, Fault, Target},
 };
 
 const ORDERS: [&str; 3] = ["order-0001", "order-0002", "order-0003"];
@@ -33,6 +34,9 @@ enum Action {
     Deposit {
         payment: usize,
     },
+    Reverse {
+        payment: usize,
+    },
     Inject(Effect),
     Wait {
         seconds: i64,
@@ -52,6 +56,9 @@ fn effect() -> impl Strategy<Value = Effect> {
         Just(Effect::SilenceWithoutApproval),
         Just(Effect::ResetWithoutApproval),
         Just(Effect::WrongAmount),
+        Just(Effect::HalfBody),
+        Just(Effect::LoseWebhook),
+        Just(Effect::RateLimit { per_minute: 1 }),
         any::<bool>().prop_map(|executed| Effect::Html502 { executed }),
         Just(Effect::Error {
             code: "REJECT_CARD_PAYMENT".to_owned()
@@ -77,9 +84,10 @@ fn action() -> impl Strategy<Value = Action> {
         3 => (0..8_usize, proptest::option::of(0..=AMOUNT), key())
             .prop_map(|(payment, amount, key)| Action::Cancel { payment, amount, key }),
         1 => (0..8_usize).prop_map(|payment| Action::Deposit { payment }),
+        1 => (0..8_usize).prop_map(|payment| Action::Reverse { payment }),
         1 => effect().prop_map(Action::Inject),
         1 => (0..2_000_i64).prop_map(|seconds| Action::Wait { seconds }),
-        1 => (0..5_u8, ".{0,20}", proptest::collection::vec(any::<u8>(), 0..60), ".{0,5}")
+        1 => (0..40_u8, ".{0,20}", proptest::collection::vec(any::<u8>(), 0..60), ".{0,5}")
             .prop_map(|(endpoint, subject, body, key)| {
                 Action::Garbage { endpoint, subject, body, key }
             }),
@@ -128,6 +136,10 @@ fn act(
             let _deposited = engine.deposit(*now, key_of(payment));
             return None;
         }
+        Action::Reverse { payment } => {
+            let _reversed = engine.reverse_deposit(*now, key_of(payment));
+            return None;
+        }
         Action::Inject(effect) => {
             engine.inject(Fault {
                 target: Target::default(),
@@ -146,14 +158,7 @@ fn act(
             body,
             key,
         } => {
-            let endpoints = [
-                Endpoint::Confirm,
-                Endpoint::Get,
-                Endpoint::GetByOrder,
-                Endpoint::Cancel,
-                Endpoint::Transactions,
-            ];
-            let endpoint = endpoints[usize::from(endpoint)];
+            let endpoint = Endpoint::ALL[usize::from(endpoint) % Endpoint::ALL.len()];
             let mut request =
                 ApiRequest::new(endpoint, DEFAULT_SECRET_KEY, &subject, String::new());
             request.body = body;

@@ -41,6 +41,16 @@ impl Random {
         format!("ps_{}", self.text(26))
     }
 
+    /// `length` characters behind a prefix.
+    pub(crate) fn key(&mut self, prefix: &str, length: usize) -> String {
+        format!("{prefix}{}", self.text(length))
+    }
+
+    /// Bytes that are not told apart from chance.
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.0.random())
+    }
+
     /// A trace id: 32 hexadecimal digits.
     pub(crate) fn trace_id(&mut self) -> String {
         format!("{:032x}", self.0.random::<u128>())
@@ -51,6 +61,20 @@ impl Random {
         (0..count)
             .map(|_| char::from(b'0' + self.0.random_range(0..10_u8)))
             .collect()
+    }
+
+    /// Whether something so likely happens, in percent.
+    pub(crate) fn happens(&mut self, percent: f64) -> bool {
+        self.0.random::<f64>() * 100.0 < percent
+    }
+
+    /// A Pareto draw with exponent 1.2 of at least `least`, cut off at `most`.
+    pub(crate) fn pareto(&mut self, least: u64, most: u64) -> u64 {
+        // In thousandths, so that no float has to be turned into an integer with a cast.
+        let factor = (1.0 - self.0.random::<f64>()).powf(-1.0 / 1.2);
+        let thousandths = format!("{:.0}", factor * 1_000.0).parse::<u64>();
+        let factor = thousandths.unwrap_or(u64::MAX);
+        (least.saturating_mul(factor) / 1_000).min(most.max(least))
     }
 
     /// A number between two bounds, both included, in whichever order they come.

@@ -39,10 +39,26 @@ impl Engine {
                 self.clock_offset_ms = offset_ms;
                 Ok(())
             }
-            change => match self.windows.apply(change)? {
-                Some(change) => self.bank.apply(change),
-                None => Ok(()),
-            },
+            change => {
+                // Each book takes what is its own and hands the rest on.
+                let mut rest = self.windows.apply(change)?;
+                if let Some(change) = rest {
+                    rest = self.billing.apply(change)?;
+                }
+                if let Some(change) = rest {
+                    rest = self.receipts.apply(change)?;
+                }
+                if let Some(change) = rest {
+                    rest = self.payouts.apply(change)?;
+                }
+                if let Some(change) = rest {
+                    rest = self.brandpay.apply(change)?;
+                }
+                if let Some(change) = rest {
+                    rest = self.outbox.apply(change)?;
+                }
+                rest.map_or(Ok(()), |change| self.bank.apply(change))
+            }
         }
     }
 
@@ -51,6 +67,7 @@ impl Engine {
     pub fn resume_after(&mut self, steps: u64) {
         let apart = steps.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.random = Random::new(self.seed ^ apart);
+        self.outbox.reseed(self.seed ^ apart);
     }
 
     /// How far the sandbox's clock is ahead of the machine's, in milliseconds.
@@ -72,6 +89,7 @@ impl Engine {
     /// Notes and applies a change that the engine has found to be right.
     pub(super) fn make(&mut self, change: Change) {
         let copy = self.bank.changes.copy(&change);
+        self.bank.chronicle.hear(&change, &self.bank.by_key);
         match self.apply(change) {
             Ok(()) => self.bank.changes.note(copy),
             Err(error) => debug_assert!(false, "{error}"),

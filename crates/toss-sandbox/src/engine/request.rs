@@ -1,6 +1,6 @@
 //! What callers send, parsed strictly: anything else is `INVALID_REQUEST`, never a failure.
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::errors::ApiError;
 
@@ -32,12 +32,15 @@ pub(crate) struct CancelBody {
 }
 
 /// Where the money of a virtual account goes back to.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct RefundAccount {
-    pub(crate) bank: String,
-    pub(crate) account_number: String,
-    pub(crate) holder_name: String,
+pub struct RefundAccount {
+    /// Toss's bank code, such as `20`.
+    pub bank: String,
+    /// At most 20 digits.
+    pub account_number: String,
+    /// At most 60 characters.
+    pub holder_name: String,
 }
 
 /// A whole number of won, written as a JSON number with or without a zero fraction.

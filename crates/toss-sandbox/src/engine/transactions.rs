@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::{
     bank::Bank,
-    errors::{ApiError, Language},
-    payment::{Payment, Status, korean_time},
+    errors::ApiError,
+    payment::{Cancel, Payment, Status, korean_time},
+    view::Writing,
 };
 
 /// Rows of a page unless told otherwise, and the fewest that may be asked for (Toss, `limit`).
@@ -22,16 +23,34 @@ pub const TRANSACTIONS_MAX: usize = 5_000;
 pub(super) struct Movement {
     at: DateTime<Utc>,
     payment: usize,
-    /// Which of the payment's cancels it is; none for the approval.
-    cancel: Option<usize>,
+    part: Part,
+}
+
+/// What of a payment moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Part {
+    /// Its approval, after so many deposits that were taken back.
+    Approval(usize),
+    /// Which of its deposits was taken back.
+    Reversal(usize),
+    /// Which of its cancels.
+    Cancel(usize),
 }
 
 impl Movement {
-    pub(super) fn approval(at: DateTime<Utc>, payment: usize) -> Self {
+    pub(super) fn approval(at: DateTime<Utc>, payment: usize, nth: usize) -> Self {
         Self {
             at,
             payment,
-            cancel: None,
+            part: Part::Approval(nth),
+        }
+    }
+
+    pub(super) fn reversal(at: DateTime<Utc>, payment: usize, nth: usize) -> Self {
+        Self {
+            at,
+            payment,
+            part: Part::Reversal(nth),
         }
     }
 
@@ -39,7 +58,7 @@ impl Movement {
         Self {
             at,
             payment,
-            cancel: Some(cancel),
+            part: Part::Cancel(cancel),
         }
     }
 
@@ -49,9 +68,54 @@ impl Movement {
 
     /// What it added to the payment's money, in won; none if there is no such cancel.
     pub(super) fn signed_amount(&self, payment: &Payment) -> Option<i128> {
-        match self.cancel {
-            None => Some(i128::from(payment.amount)),
-            Some(index) => Some(-i128::from(payment.cancels.get(index)?.amount)),
+        match self.part {
+            Part::Approval(_) => Some(i128::from(payment.amount)),
+            Part::Reversal(_) => Some(-i128::from(payment.amount)),
+            Part::Cancel(index) => Some(-i128::from(payment.cancels.get(index)?.amount)),
+        }
+    }
+
+    /// When it moved.
+    pub(super) fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+
+    /// Its key, the status that it would leave by itself, and its amount in won.
+    pub(super) fn describe<'a>(&self, payment: &'a Payment) -> Option<(&'a str, Status, u64)> {
+        Some(match self.part {
+            Part::Approval(nth) => {
+                let key = match payment.reversals.get(nth) {
+                    Some(reversal) => &reversal.approval_key,
+                    None => payment.approval_key.as_ref()?,
+                };
+                (key.as_str(), Status::Done, payment.amount)
+            }
+            Part::Reversal(nth) => {
+                let key = &payment.reversals.get(nth)?.transaction_key;
+                (key.as_str(), Status::WaitingForDeposit, payment.amount)
+            }
+            Part::Cancel(index) => {
+                let cancel = payment.cancels.get(index)?;
+                let status = if cancel.amount == payment.amount {
+                    Status::Canceled
+                } else {
+                    Status::PartialCanceled
+                };
+                (cancel.transaction_key.as_str(), status, cancel.amount)
+            }
+        })
+    }
+
+    /// Whether money was given back or taken back.
+    pub(super) fn is_out(&self) -> bool {
+        !matches!(self.part, Part::Approval(_))
+    }
+
+    /// Which cancel it is, if it is one.
+    pub(super) fn cancel_of<'a>(&self, payment: &'a Payment) -> Option<&'a Cancel> {
+        match self.part {
+            Part::Cancel(index) => payment.cancels.get(index),
+            Part::Approval(_) | Part::Reversal(_) => None,
         }
     }
 }
@@ -142,15 +206,6 @@ fn korean_date(text: &str) -> Option<DateTime<Utc>> {
         .map(|utc| utc.and_utc())
 }
 
-/// How the rows are written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Writing<'a> {
-    pub(super) language: Language,
-    pub(super) merchant_id: &'a str,
-    pub(super) base_url: &'a str,
-    pub(super) cancels_negative: bool,
-}
-
 /// The Transaction object; the fields are Toss's.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -160,7 +215,7 @@ pub(super) struct TransactionView<'a> {
     payment_key: &'a str,
     order_id: &'a str,
     method: &'static str,
-    customer_key: &'static str,
+    customer_key: &'a str,
     use_escrow: bool,
     receipt_url: String,
     status: Status,
@@ -170,7 +225,7 @@ pub(super) struct TransactionView<'a> {
 }
 
 impl Bank {
-    /// One page of transactions.
+    /// One page of transactions; with `negative`, what was given back is.
     ///
     /// # Errors
     /// `INVALID_TRANSACTION_KEY` if there is none to start after.
@@ -178,6 +233,7 @@ impl Bank {
         &'a self,
         query: &TransactionQuery,
         writing: Writing<'a>,
+        negative: bool,
     ) -> Result<Vec<TransactionView<'a>>, ApiError> {
         let first = match &query.starting_after {
             None => 0,
@@ -190,7 +246,7 @@ impl Bank {
         Ok(rows
             .iter()
             .filter(|row| (query.start..=query.end).contains(&row.at))
-            .filter_map(|row| self.transaction(row, writing))
+            .filter_map(|row| self.transaction(row, writing, negative))
             .take(query.limit)
             .collect())
     }
@@ -199,30 +255,24 @@ impl Bank {
         &'a self,
         movement: &Movement,
         writing: Writing<'a>,
+        negative: bool,
     ) -> Option<TransactionView<'a>> {
         let payment = self.payments.get(movement.payment)?;
-        let (transaction_key, status, amount) = match movement.cancel {
-            None => (payment.approval_key.as_ref()?, Status::Done, payment.amount),
-            Some(index) => {
-                let cancel = payment.cancels.get(index)?;
-                let status = if cancel.amount == payment.amount {
-                    Status::Canceled
-                } else {
-                    Status::PartialCanceled
-                };
-                (&cancel.transaction_key, status, cancel.amount)
-            }
-        };
+        let (transaction_key, status, amount) = movement.describe(payment)?;
         let amount = i64::try_from(amount).unwrap_or(i64::MAX);
-        let negative = movement.cancel.is_some() && writing.cancels_negative;
+        let negative = movement.is_out() && negative;
         Some(TransactionView {
             m_id: writing.merchant_id,
             transaction_key,
             payment_key: &payment.key,
             order_id: &payment.order_id,
             method: payment.method.name(writing.language),
-            customer_key: "@@ANONYMOUS",
-            use_escrow: false,
+            customer_key: payment
+                .terms()
+                .customer_key
+                .as_deref()
+                .unwrap_or("@@ANONYMOUS"),
+            use_escrow: payment.terms().escrow,
             receipt_url: format!("{}/sandbox/receipts/{}", writing.base_url, payment.key),
             status,
             transaction_at: korean_time(movement.at),

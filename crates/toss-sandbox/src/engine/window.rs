@@ -7,10 +7,8 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiError, Change, Engine, Language, Method, NewPayment, Status,
-    audit::fingerprint_of_unordered,
+    ApiError, Change, Engine, Kind, Language, Method, Status, audit::fingerprint_of_unordered,
     change::Inconsistent,
-    request::{Won, is_order_id, parse},
 };
 
 /// Card issuers offered in the window: Toss's code, Korean name, English name.
@@ -56,27 +54,18 @@ pub enum RequestedMethod {
     Card,
     /// `VIRTUAL_ACCOUNT`: the window offers banks.
     VirtualAccount,
-}
-
-/// What the browser script sends; unknown fields are left unread, as Toss adds options freely.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OpenBody {
-    client_key: String,
-    method: String,
-    amount: AmountBody,
-    order_id: String,
-    order_name: String,
-    success_url: String,
-    fail_url: String,
-    customer_name: Option<String>,
-    tax_free_amount: Option<Won>,
-}
-
-#[derive(Debug, Deserialize)]
-struct AmountBody {
-    currency: String,
-    value: Won,
+    /// `TRANSFER`: the window offers banks.
+    Transfer,
+    /// `MOBILE_PHONE`.
+    MobilePhone,
+    /// `CULTURE_GIFT_CERTIFICATE`.
+    CultureGiftCertificate,
+    /// `BOOK_GIFT_CERTIFICATE`.
+    BookGiftCertificate,
+    /// `GAME_GIFT_CERTIFICATE`.
+    GameGiftCertificate,
+    /// `requestBillingAuth`: the window offers cards, and no payment is made.
+    Billing,
 }
 
 /// Answer to the script.
@@ -87,6 +76,9 @@ pub struct OpenedWindow {
     pub window_id: String,
     /// Path of the page.
     pub path: String,
+    /// Where the buyer has come to already, if the page asked for a result without a buyer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<String>,
 }
 
 /// What the page shows.
@@ -136,6 +128,10 @@ struct Window {
     success_url: String,
     fail_url: String,
     finished: bool,
+    /// Whose card is registered, if no payment is made.
+    customer_key: Option<String>,
+    /// What the page's Promise is told, as JSON.
+    outcome: Option<String>,
 }
 
 /// One per payment opened by a browser; grows with them.
@@ -153,6 +149,7 @@ impl Windows {
                 customer_name,
                 success_url,
                 fail_url,
+                customer_key,
             } => {
                 let window = Window {
                     payment_key,
@@ -161,13 +158,16 @@ impl Windows {
                     success_url,
                     fail_url,
                     finished: false,
+                    customer_key,
+                    outcome: None,
                 };
                 self.0.insert(window_id, window);
                 Ok(None)
             }
-            Change::WindowFinished { window_id } => match self.0.get_mut(&window_id) {
+            Change::WindowFinished { window_id, outcome } => match self.0.get_mut(&window_id) {
                 Some(window) if !window.finished => {
                     window.finished = true;
+                    window.outcome = outcome;
                     Ok(None)
                 }
                 Some(_) | None => Err(Inconsistent::new("use of window", &window_id)),
@@ -183,67 +183,18 @@ impl Windows {
 }
 
 impl Engine {
-    /// Opens a payment and its window, as the browser script asks.
-    ///
-    /// # Errors
-    /// `INVALID_REQUEST` for a malformed body or a return address that is not absolute http(s);
-    /// `UNAUTHORIZED_KEY`, `INVALID_ORDER_ID`, `INVALID_CURRENCY`, `BELOW_MINIMUM_AMOUNT`,
-    /// `NOT_SUPPORTED_METHOD` for what they say.
-    pub fn open_window(
-        &mut self,
-        now: DateTime<Utc>,
-        body: &[u8],
-    ) -> Result<OpenedWindow, ApiError> {
-        let body: OpenBody = parse(body)?;
-        if body.client_key != self.client_key {
-            return Err(ApiError::new("UNAUTHORIZED_KEY"));
-        }
-        if !is_order_id(&body.order_id) {
-            return Err(ApiError::new("INVALID_ORDER_ID"));
-        }
-        if body.amount.currency != "KRW" {
-            return Err(ApiError::new("INVALID_CURRENCY"));
-        }
-        let name_length = body.order_name.chars().count();
-        let returns = [&body.success_url, &body.fail_url];
-        if !(1..=100).contains(&name_length) || !returns.into_iter().all(|url| is_return_url(url)) {
-            return Err(ApiError::new("INVALID_REQUEST"));
-        }
-        let (method, minimum) = match body.method.as_str() {
-            "CARD" => (RequestedMethod::Card, 100),
-            "VIRTUAL_ACCOUNT" => (RequestedMethod::VirtualAccount, 200),
-            _ => return Err(ApiError::new("NOT_SUPPORTED_METHOD")),
-        };
-        let amount = body.amount.value.0;
-        if amount < minimum {
-            return Err(ApiError::new("BELOW_MINIMUM_AMOUNT"));
-        }
-        let new = NewPayment {
-            order_id: body.order_id,
-            order_name: body.order_name,
-            amount,
-            tax_free: body.tax_free_amount.map_or(0, |won| won.0),
-            method: Method::card(),
-        };
-        let payment_key = self.bank.open(now, &mut self.random, new);
-        let window_id = self.random.window_id();
-        self.make(Change::WindowOpened {
-            window_id: window_id.clone(),
-            payment_key,
-            method,
-            customer_name: body.customer_name.unwrap_or_else(|| "김토스".to_owned()),
-            success_url: body.success_url,
-            fail_url: body.fail_url,
-        });
-        Ok(OpenedWindow {
-            path: format!("/sandbox/window/{window_id}"),
-            window_id,
-        })
-    }
-
     /// What the window's page shows; none if there is no such window.
     pub fn window(&mut self, now: DateTime<Utc>, id: &str) -> Option<WindowSight> {
         let window = self.windows.0.get(id)?;
+        if window.customer_key.is_some() {
+            return Some(WindowSight {
+                order_name: String::new(),
+                order_id: String::new(),
+                amount: 0,
+                method: window.method,
+                open: !window.finished,
+            });
+        }
         let payment = self.bank.find(now, &window.payment_key)?;
         Some(WindowSight {
             order_name: payment.order_name.clone(),
@@ -262,7 +213,8 @@ impl Engine {
             .map(|window| window.customer_name.as_str())
     }
 
-    /// The buyer acts; returns the address that the browser is sent back to.
+    /// The buyer acts; returns the address that the browser is sent back to, none if the page that
+    /// opened the window waits for [`Engine::window_outcome`].
     ///
     /// # Errors
     /// [`WindowClosed`] if the window is unknown, used or lapsed.
@@ -272,60 +224,104 @@ impl Engine {
         id: &str,
         choice: Choice,
         language: Language,
-    ) -> Result<String, WindowClosed> {
+    ) -> Result<Option<String>, WindowClosed> {
         if !self.window(now, id).is_some_and(|sight| sight.open) {
             return Err(WindowClosed);
         }
         let window = self.windows.0.get(id).ok_or(WindowClosed)?;
-        let key = window.payment_key.as_str();
-        let address = match choice {
-            Choice::Pay {
-                method,
-                decline_at_confirm,
-            } => {
+        let (success, fail) = (window.success_url.clone(), window.fail_url.clone());
+        let customer_key = window.customer_key.clone();
+        let key = window.payment_key.clone();
+        let pays = matches!(choice, Choice::Pay { .. });
+        let pairs = match (choice, customer_key) {
+            (Choice::Pay { .. }, Some(customer_key)) => {
+                let auth_key = self.authorise_billing(&customer_key);
+                vec![("customerKey", customer_key), ("authKey", auth_key)]
+            }
+            (
+                Choice::Pay {
+                    method,
+                    decline_at_confirm,
+                },
+                None,
+            ) => {
                 self.bank
-                    .authenticate(now, key, method, decline_at_confirm)
+                    .authenticate(now, &key, method, decline_at_confirm)
                     .map_err(|_| WindowClosed)?;
-                let payment = self.bank.find(now, key).ok_or(WindowClosed)?;
-                let amount = payment.amount.to_string();
-                let pairs = [
-                    ("paymentType", "NORMAL"),
-                    ("orderId", payment.order_id.as_str()),
-                    ("paymentKey", key),
-                    ("amount", amount.as_str()),
-                ];
-                with_query(&window.success_url, &pairs)
+                let payment = self.bank.find(now, &key).ok_or(WindowClosed)?;
+                let kind = match payment.terms().kind {
+                    Kind::Brandpay => "BRANDPAY",
+                    Kind::Normal | Kind::Billing => "NORMAL",
+                };
+                vec![
+                    ("paymentType", kind.to_owned()),
+                    ("orderId", payment.order_id.clone()),
+                    ("paymentKey", key.clone()),
+                    ("amount", payment.amount.to_string()),
+                ]
             }
             // Toss says nothing to the merchant and leaves the payment READY until it lapses.
-            Choice::Close => {
+            (Choice::Close, _) => {
                 let message = match language {
                     Language::Korean => "사용자에 의해 결제가 취소되었습니다.",
                     Language::English => "The buyer closed the payment window.",
                 };
-                let pairs = [("code", "PAY_PROCESS_CANCELED"), ("message", message)];
-                with_query(&window.fail_url, &pairs)
+                vec![
+                    ("code", "PAY_PROCESS_CANCELED".to_owned()),
+                    ("message", message.to_owned()),
+                ]
             }
-            Choice::Decline { code } => {
-                self.bank.abort(now, key, &code);
-                let message = ApiError::new(&code).message(language);
-                let order_id = self.bank.order_of(key).unwrap_or_default();
-                let pairs = [
-                    ("code", code.as_str()),
-                    ("message", message),
-                    ("orderId", order_id),
-                ];
-                with_query(&window.fail_url, &pairs)
+            (Choice::Decline { code }, customer_key) => {
+                let message = ApiError::new(&code).message(language).to_owned();
+                let mut pairs = vec![("code", code.clone()), ("message", message)];
+                if customer_key.is_none() {
+                    self.bank.abort(now, &key, &code);
+                    let order_id = self.bank.order_of(&key).unwrap_or_default();
+                    pairs.push(("orderId", order_id.to_owned()));
+                }
+                pairs
             }
         };
+        // Without a return address the page's Promise is told instead.
+        let address = if pays { success } else { fail };
+        let outcome = address.is_empty().then(|| outcome(pays, &pairs));
         self.make(Change::WindowFinished {
             window_id: id.to_owned(),
+            outcome,
         });
-        Ok(address)
+        Ok((!address.is_empty()).then(|| with_query(&address, &pairs)))
+    }
+
+    /// What the Promise of the page that opened a window is told, as JSON: `open`, `paid` or
+    /// `failed`; none if there is no such window.
+    pub fn window_outcome(&mut self, now: DateTime<Utc>, id: &str) -> Option<String> {
+        let open = self.window(now, id)?.open;
+        let window = self.windows.0.get(id)?;
+        Some(match &window.outcome {
+            Some(outcome) => outcome.clone(),
+            None if open => "{\"state\":\"open\"}".to_owned(),
+            // Lapsed, or finished by a redirect.
+            None => outcome(false, &[("code", "PAY_PROCESS_CANCELED".to_owned())]),
+        })
     }
 }
 
+fn outcome(paid: bool, pairs: &[(&str, String)]) -> String {
+    let mut told = serde_json::Map::new();
+    let state = if paid { "paid" } else { "failed" };
+    told.insert("state".to_owned(), state.into());
+    for (name, value) in pairs {
+        let value = match (*name, value.parse::<u64>()) {
+            ("amount", Ok(value)) => serde_json::json!({ "currency": "KRW", "value": value }),
+            _ => value.clone().into(),
+        };
+        told.insert((*name).to_owned(), value);
+    }
+    serde_json::Value::from(told).to_string()
+}
+
 /// Only absolute http(s) addresses: anything else, above all `javascript:`, is refused.
-fn is_return_url(url: &str) -> bool {
+pub(super) fn is_return_url(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else {
         return false;
     };
@@ -340,7 +336,7 @@ fn is_return_url(url: &str) -> bool {
 }
 
 /// Adds pairs to an address's query, before its fragment.
-fn with_query(url: &str, pairs: &[(&str, &str)]) -> String {
+fn with_query(url: &str, pairs: &[(&str, String)]) -> String {
     let (address, fragment) = match url.split_once('#') {
         Some((address, fragment)) => (address, Some(fragment)),
         None => (url, None),
@@ -400,13 +396,19 @@ mod tests {
     #[test]
     fn a_query_is_added_before_the_fragment_and_after_an_existing_one() {
         assert_eq!(
-            with_query("http://a/s", &[("k", "가 &")]),
+            with_query("http://a/s", &[("k", "가 &".to_owned())]),
             "http://a/s?k=%EA%B0%80%20%26"
         );
         assert_eq!(
-            with_query("http://a/s?x=1#top", &[("k", "v"), ("l", "w")]),
+            with_query(
+                "http://a/s?x=1#top",
+                &[("k", "v".to_owned()), ("l", "w".to_owned())]
+            ),
             "http://a/s?x=1&k=v&l=w#top"
         );
-        assert_eq!(with_query("http://a/s?", &[("k", "v")]), "http://a/s?k=v");
+        assert_eq!(
+            with_query("http://a/s?", &[("k", "v".to_owned())]),
+            "http://a/s?k=v"
+        );
     }
 }

@@ -1,80 +1,97 @@
-//! `/v1/payments/…`: carries calls to the engine and its deliveries back.
+//! `/v1/…` and `/v2/…`: carries calls to the engine and its deliveries back.
 
 use std::time::Duration;
 
 use actix_web::{
-    Error, HttpRequest, HttpResponse,
+    Error, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Route,
     http::{
         StatusCode,
         header::{ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue},
     },
-    web::{Bytes, Data},
+    web::{self, Bytes, Data},
 };
-use futures::stream;
+use futures::{StreamExt as _, stream};
 
-use super::{TRACE_ID, header, socket};
+use super::{BODY_MAX, TRACE_ID, header, socket};
 use crate::{
     Endpoint, JournalFailure, Sandbox,
-    engine::{Answer, ApiRequest, Content, Delivery, Reception, Step},
+    engine::{Answer, ApiRequest, Content, Delivery, Pace, Reception, Step},
     sandbox::Done,
 };
 
 /// Longest that a silenced call is kept open.
 const SILENCE_MAX: Duration = Duration::from_mins(10);
 
+/// In how many pieces a slow body comes.
+const SLOW_PIECES: usize = 20;
+
+/// Between the half of a body that is sent and the end of its connection.
+const HALF_BODY_PAUSE: Duration = Duration::from_millis(20);
+
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const SECURITY_MODE: HeaderName = HeaderName::from_static("tosspayments-api-security-mode");
+const FAULT: HeaderName = HeaderName::from_static("sandbox-fault");
 const TEST_CODE: HeaderName = HeaderName::from_static("tosspayments-test-code");
 
 type Body = Result<Bytes, Error>;
 type Response = Result<HttpResponse, JournalFailure>;
 
-pub(super) async fn confirm(sandbox: Data<Sandbox>, request: HttpRequest, body: Body) -> Response {
-    call(&sandbox, Endpoint::Confirm, &request, "", body).await
+/// The resources of all calls, one per path.
+pub(super) fn resources(sandbox: &Sandbox) -> Vec<Resource> {
+    let mut templates: Vec<&'static str> = Vec::new();
+    for endpoint in Endpoint::ALL {
+        if !templates.contains(&endpoint.template()) {
+            templates.push(endpoint.template());
+        }
+    }
+    let resource = |template: &&'static str| {
+        let mut resource = web::resource(*template).app_data(web::PayloadConfig::new(BODY_MAX));
+        for endpoint in Endpoint::ALL {
+            if endpoint.template() == *template {
+                resource = resource.route(route(sandbox, endpoint));
+            }
+        }
+        resource
+            .app_data(Data::new(sandbox.clone()))
+            .default_service(web::to(super::not_found))
+    };
+    templates.iter().map(resource).collect()
 }
 
-pub(super) async fn get(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
-    let key = request.match_info().get("payment_key").unwrap_or_default();
-    call(&sandbox, Endpoint::Get, &request, key, Ok(Bytes::new())).await
-}
-
-pub(super) async fn get_by_order(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
-    let order_id = request.match_info().get("order_id").unwrap_or_default();
-    call(
-        &sandbox,
-        Endpoint::GetByOrder,
-        &request,
-        order_id,
-        Ok(Bytes::new()),
-    )
-    .await
-}
-
-pub(super) async fn cancel(sandbox: Data<Sandbox>, request: HttpRequest, body: Body) -> Response {
-    let key = request.match_info().get("payment_key").unwrap_or_default();
-    call(&sandbox, Endpoint::Cancel, &request, key, body).await
-}
-
-pub(super) async fn transactions(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
-    let query = request.query_string();
-    let endpoint = Endpoint::Transactions;
-    call(&sandbox, endpoint, &request, query, Ok(Bytes::new())).await
+fn route(sandbox: &Sandbox, endpoint: Endpoint) -> Route {
+    let sandbox = sandbox.clone();
+    let handler = move |request: HttpRequest, body: Body| {
+        let sandbox = sandbox.clone();
+        async move { call(&sandbox, endpoint, &request, body).await }
+    };
+    let method = match endpoint.method() {
+        "POST" => web::post(),
+        "DELETE" => web::delete(),
+        _ => web::get(),
+    };
+    method.to(handler)
 }
 
 async fn call(
     sandbox: &Sandbox,
     endpoint: Endpoint,
     request: &HttpRequest,
-    subject: &str,
     body: Body,
 ) -> Response {
+    let subject = match request.match_info().get("subject") {
+        Some(subject) => subject.to_owned(),
+        None => request.query_string().to_owned(),
+    };
     let api_request = ApiRequest {
         endpoint,
         path: request.path().to_owned(),
-        subject: subject.to_owned(),
+        subject,
         authorization: header(request, &AUTHORIZATION),
         accept_language: header(request, &ACCEPT_LANGUAGE),
         idempotency_key: header(request, &IDEMPOTENCY_KEY),
         test_code: header(request, &TEST_CODE),
+        security_mode: header(request, &SECURITY_MODE),
+        fault: header(request, &FAULT),
         // A body too large or cut off is as malformed as an empty one.
         body: body.unwrap_or_default().to_vec(),
     };
@@ -151,6 +168,7 @@ fn respond(answer: &Answer) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     response.content_type(match answer.content {
         Content::Json => "application/json;charset=UTF-8",
+        Content::Text => "text/plain;charset=UTF-8",
         Content::Html => "text/html",
     });
     response.insert_header((CACHE_CONTROL, "no-store"));
@@ -163,7 +181,39 @@ fn respond(answer: &Answer) -> HttpResponse {
     {
         response.insert_header((IDEMPOTENCY_KEY, value));
     }
-    response.body(answer.body.to_string())
+    paced(response, answer)
+}
+
+/// Sends the body as a fault has it: at once, half of it, or piece by piece.
+fn paced(mut response: HttpResponseBuilder, answer: &Answer) -> HttpResponse {
+    let body = Bytes::copy_from_slice(answer.body.as_bytes());
+    match answer.pace {
+        Pace::Whole => response.body(body),
+        Pace::Half => {
+            let half = body.slice(..body.len() / 2);
+            // The half must be on its way before the connection breaks.
+            let cut = async {
+                tokio::time::sleep(HALF_BODY_PAUSE).await;
+                Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+            };
+            let parts = Box::pin(stream::iter([Ok(half)]).chain(stream::once(cut)));
+            let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+            response.force_close().no_chunking(length).streaming(parts)
+        }
+        Pace::Over(time) => {
+            let step = body.len().div_ceil(SLOW_PIECES).max(1);
+            let pieces: Vec<_> = (0..body.len())
+                .step_by(step)
+                .map(|at| body.slice(at..body.len().min(at + step)))
+                .collect();
+            let wait = time / u32::try_from(pieces.len().max(1)).unwrap_or(1);
+            let pieces = stream::iter(pieces).then(move |piece| async move {
+                tokio::time::sleep(wait).await;
+                Ok::<_, std::io::Error>(piece)
+            });
+            response.streaming(Box::pin(pieces))
+        }
+    }
 }
 
 /// Closes the connection without an answer. Where there is no handle on the socket, the next best

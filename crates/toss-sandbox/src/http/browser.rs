@@ -13,7 +13,9 @@ use serde::Deserialize;
 use super::{error_response, header_language, json_response};
 use crate::{
     JournalFailure, Sandbox,
-    engine::{BANKS, Choice, EASY_PAY_PROVIDERS, ISSUERS, Language, Method},
+    engine::{
+        ApiError, BANKS, Choice, EASY_PAY_PROVIDERS, GiftCertificate, ISSUERS, Language, Method,
+    },
     window,
 };
 
@@ -32,6 +34,7 @@ pub(super) struct WindowForm {
     issuer: Option<String>,
     provider: Option<String>,
     bank: Option<String>,
+    phone: Option<String>,
     code: Option<String>,
     /// Present if the decline is to come only at confirm.
     later: Option<String>,
@@ -102,12 +105,48 @@ pub(super) async fn finish_window(
     });
     Ok(match sandbox.told(finished).await? {
         None => page(StatusCode::BAD_REQUEST, window::closed_page(language)),
-        Some(Ok(address)) => HttpResponse::SeeOther()
+        Some(Ok(None)) => page(StatusCode::OK, window::closed_page(language)),
+        Some(Ok(Some(address))) => HttpResponse::SeeOther()
             .insert_header((LOCATION, address))
             .insert_header((names::CACHE_CONTROL, "no-store"))
             .finish(),
         Some(Err(window::WindowClosed)) => page(StatusCode::GONE, window::closed_page(language)),
     })
+}
+
+/// What the bank knows, live, with buttons. Its script is the sandbox's own, and talks to it alone.
+pub(super) async fn console() -> HttpResponse {
+    let mut response = page(StatusCode::OK, window::console_page());
+    response.headers_mut().insert(
+        names::CONTENT_SECURITY_POLICY,
+        names::HeaderValue::from_static(
+            "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; \
+             connect-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    );
+    response
+}
+
+pub(super) async fn console_script() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/javascript;charset=UTF-8")
+        .insert_header((names::CACHE_CONTROL, "no-cache"))
+        .body(window::CONSOLE)
+}
+
+/// What the page that opened a window waits for.
+pub(super) async fn outcome(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
+    let id = request.match_info().get("id").unwrap_or_default();
+    let outcome = sandbox.act(|engine, now| engine.window_outcome(now, id));
+    let mut response = match sandbox.told(outcome).await? {
+        Some(outcome) => json_response(200, outcome),
+        None => error_response(&request, &ApiError::new("NOT_FOUND")),
+    };
+    response.headers_mut().insert(
+        names::ACCESS_CONTROL_ALLOW_ORIGIN,
+        names::HeaderValue::from_static("*"),
+    );
+    Ok(response)
 }
 
 pub(super) async fn receipt(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
@@ -160,16 +199,40 @@ fn method(form: &WindowForm, customer_name: String) -> Option<Method> {
                 provider: provider.0.to_owned(),
             })
         }
-        "virtual_account" => {
-            let wanted = form.bank.as_deref().unwrap_or(BANKS[0].0);
-            let bank = BANKS.iter().find(|bank| bank.0 == wanted)?;
-            Some(Method::VirtualAccount {
-                bank_code: bank.0.to_owned(),
-                customer_name,
-            })
+        "virtual_account" => Some(Method::VirtualAccount {
+            bank_code: bank(form)?,
+            customer_name,
+        }),
+        "transfer" => Some(Method::Transfer {
+            bank_code: bank(form)?,
+        }),
+        "mobile_phone" => {
+            let number = form.phone.as_deref().unwrap_or("01000001234");
+            let customer_mobile_phone: String =
+                number.chars().filter(char::is_ascii_digit).collect();
+            (9..=11)
+                .contains(&customer_mobile_phone.len())
+                .then_some(Method::MobilePhone {
+                    customer_mobile_phone,
+                })
         }
+        "culture" => Some(Method::GiftCertificate {
+            kind: GiftCertificate::Culture,
+        }),
+        "book" => Some(Method::GiftCertificate {
+            kind: GiftCertificate::Book,
+        }),
+        "game" => Some(Method::GiftCertificate {
+            kind: GiftCertificate::Game,
+        }),
         _ => None,
     }
+}
+
+fn bank(form: &WindowForm) -> Option<String> {
+    let wanted = form.bank.as_deref().unwrap_or(BANKS[0].0);
+    let bank = BANKS.iter().find(|bank| bank.0 == wanted)?;
+    Some(bank.0.to_owned())
 }
 
 /// `?lang=en` or `?lang=ko` wins over the browser's own wish.

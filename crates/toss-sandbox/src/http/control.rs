@@ -12,9 +12,8 @@ use serde_json::json;
 
 use super::{error_response, header_language, json_response};
 use crate::{
-    Fault, JournalFailure, Sandbox,
-    engine::{AMOUNT_MAX, ApiError, Language, Method, is_order_id},
-    fault::FAULTS_MAX,
+    JournalFailure, Sandbox,
+    engine::{AMOUNT_MAX, ApiError, GiftCertificate, Language, Method, is_order_id},
 };
 
 /// Most rows of one page.
@@ -53,47 +52,24 @@ struct ClockBody {
 }
 
 /// The JSON body, or what is wrong with it.
-fn read<T: DeserializeOwned>(body: Result<Bytes, Error>) -> Result<T, String> {
+pub(super) fn read<T: DeserializeOwned>(body: Result<Bytes, Error>) -> Result<T, String> {
     let body = body.map_err(|error| error.to_string())?;
     serde_json::from_slice(&body).map_err(|error| error.to_string())
 }
 
 /// Says what is wrong with a body: unlike Toss, as this is read by whoever wrote it by hand.
-fn malformed(detail: &str) -> HttpResponse {
+pub(super) fn malformed(detail: &str) -> HttpResponse {
     let answer = json!({ "code": "INVALID_REQUEST", "message": detail });
     json_response(400, answer.to_string())
 }
 
-fn page(page: Result<Query<Page>, Error>) -> Result<(usize, usize), ApiError> {
+pub(super) fn page(page: Result<Query<Page>, Error>) -> Result<(usize, usize), ApiError> {
     let page = page.map_err(|_| ApiError::new("INVALID_REQUEST"))?;
     Ok((page.offset, page.limit.min(PAGE_MAX)))
 }
 
-fn listed(total: impl Serialize, rows: impl Serialize) -> HttpResponse {
+pub(super) fn listed(total: impl Serialize, rows: impl Serialize) -> HttpResponse {
     json_response(200, json!({ "total": total, "rows": rows }).to_string())
-}
-
-pub(super) async fn faults(sandbox: Data<Sandbox>) -> HttpResponse {
-    let faults = sandbox.faults();
-    listed(faults.len(), faults)
-}
-
-pub(super) async fn inject(sandbox: Data<Sandbox>, body: Result<Bytes, Error>) -> HttpResponse {
-    let fault: Fault = match read(body) {
-        Ok(fault) => fault,
-        Err(detail) => return malformed(&detail),
-    };
-    sandbox.inject(fault);
-    let faults = sandbox.faults();
-    json_response(
-        201,
-        json!({ "total": faults.len(), "max": FAULTS_MAX }).to_string(),
-    )
-}
-
-pub(super) async fn clear_faults(sandbox: Data<Sandbox>) -> HttpResponse {
-    sandbox.clear_faults();
-    HttpResponse::NoContent().finish()
 }
 
 pub(super) async fn ledger(
@@ -160,6 +136,21 @@ pub(super) async fn authenticate(
             bank_code: "20".to_owned(),
             customer_name: "김토스".to_owned(),
         },
+        Some("TRANSFER") => Method::Transfer {
+            bank_code: "20".to_owned(),
+        },
+        Some("MOBILE_PHONE") => Method::MobilePhone {
+            customer_mobile_phone: "01000001234".to_owned(),
+        },
+        Some("CULTURE_GIFT_CERTIFICATE") => Method::GiftCertificate {
+            kind: GiftCertificate::Culture,
+        },
+        Some("BOOK_GIFT_CERTIFICATE") => Method::GiftCertificate {
+            kind: GiftCertificate::Book,
+        },
+        Some("GAME_GIFT_CERTIFICATE") => Method::GiftCertificate {
+            kind: GiftCertificate::Game,
+        },
         Some(_) => {
             return Ok(error_response(
                 &request,
@@ -200,6 +191,47 @@ pub(super) async fn deposit(sandbox: Data<Sandbox>, request: HttpRequest) -> Res
     let deposited = sandbox.act(|engine, now| engine.deposit(now, key));
     Ok(match sandbox.told(deposited).await? {
         Ok(payment) => json_response(200, payment),
+        Err(error) => error_response(&request, &error),
+    })
+}
+
+pub(super) async fn reverse_deposit(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
+    let key = request.match_info().get("payment_key").unwrap_or_default();
+    let reversed = sandbox.act(|engine, now| engine.reverse_deposit(now, key));
+    Ok(match sandbox.told(reversed).await? {
+        Ok(payment) => json_response(200, payment),
+        Err(error) => error_response(&request, &error),
+    })
+}
+
+pub(super) async fn expire(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
+    let key = request.match_info().get("payment_key").unwrap_or_default();
+    let expired = sandbox.act(|engine, now| engine.expire(now, key));
+    Ok(match sandbox.told(expired).await? {
+        Ok(payment) => json_response(200, payment),
+        Err(error) => error_response(&request, &error),
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReviewBody {
+    status: String,
+}
+
+pub(super) async fn review_seller(
+    sandbox: Data<Sandbox>,
+    request: HttpRequest,
+    body: Result<Bytes, Error>,
+) -> Response {
+    let body: ReviewBody = match read(body) {
+        Ok(body) => body,
+        Err(detail) => return Ok(malformed(&detail)),
+    };
+    let id = request.match_info().get("id").unwrap_or_default();
+    let reviewed = sandbox.act(|engine, now| engine.review_seller(now, id, &body.status));
+    Ok(match sandbox.told(reviewed).await? {
+        Ok(seller) => json_response(200, seller),
         Err(error) => error_response(&request, &error),
     })
 }

@@ -5,6 +5,7 @@ mod books;
 mod browser;
 mod control;
 pub(crate) mod socket;
+mod trouble;
 
 use actix_web::{
     HttpRequest, HttpResponse, ResponseError,
@@ -19,29 +20,20 @@ use crate::{
 };
 
 /// Largest body taken, in bytes: many times what the API's longest request has.
-const BODY_MAX: usize = 65_536;
+const BODY_MAX: usize = 262_144;
 
 /// Every answer of Toss's carries one.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-tosspayments-trace-id");
 
-/// Mounts `/v1/…`.
+/// Mounts `/v1/…` and `/v2/…`.
 pub(crate) fn mount_api(config: &mut ServiceConfig, sandbox: &Sandbox) {
-    let scope = web::scope("/v1")
+    for resource in api::resources(sandbox) {
+        config.service(resource);
+    }
+    let rest = web::scope("/v1")
         .app_data(web::Data::new(sandbox.clone()))
-        .app_data(web::PayloadConfig::new(BODY_MAX))
-        .route("/payments/confirm", web::post().to(api::confirm))
-        .route(
-            "/payments/orders/{order_id}",
-            web::get().to(api::get_by_order),
-        )
-        .route("/payments/{payment_key}", web::get().to(api::get))
-        .route(
-            "/payments/{payment_key}/cancel",
-            web::post().to(api::cancel),
-        )
-        .route("/transactions", web::get().to(api::transactions))
         .default_service(web::to(not_found));
-    config.service(scope);
+    config.service(rest);
 }
 
 /// Mounts `/v2/standard` and `/sandbox/…`.
@@ -53,23 +45,44 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
         .route(web::get().to(browser::show_window))
         .route(web::post().to(browser::finish_window));
     let faults = web::resource("/faults")
-        .route(web::get().to(control::faults))
-        .route(web::post().to(control::inject))
-        .route(web::delete().to(control::clear_faults));
+        .route(web::get().to(trouble::faults))
+        .route(web::post().to(trouble::inject))
+        .route(web::delete().to(trouble::clear_faults));
+    let webhooks = web::resource("/webhooks")
+        .route(web::get().to(trouble::webhooks))
+        .route(web::post().to(trouble::send_event))
+        .route(web::put().to(trouble::send_to));
     let payments = web::resource("/payments")
         .route(web::get().to(control::payments))
         .route(web::post().to(control::authenticate));
     let scope = web::scope("/sandbox")
         .app_data(web::Data::new(sandbox.clone()))
         .app_data(web::PayloadConfig::new(BODY_MAX))
+        .route("", web::get().to(browser::console))
+        .route("/console.js", web::get().to(browser::console_script))
         .service(windows)
         .service(window)
+        .route("/windows/{id}", web::get().to(browser::outcome))
         .route("/receipts/{payment_key}", web::get().to(browser::receipt))
         .service(faults)
+        .service(webhooks)
+        .route("/faults/{id}", web::delete().to(trouble::end_fault))
         .service(payments)
         .route(
             "/payments/{payment_key}/deposit",
             web::post().to(control::deposit),
+        )
+        .route(
+            "/payments/{payment_key}/deposit-error",
+            web::post().to(control::reverse_deposit),
+        )
+        .route(
+            "/payments/{payment_key}/expire",
+            web::post().to(control::expire),
+        )
+        .route(
+            "/sellers/{id}/review",
+            web::post().to(control::review_seller),
         )
         .route("/ledger", web::get().to(control::ledger))
         .route("/journal", web::get().to(books::journal))

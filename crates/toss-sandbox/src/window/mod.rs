@@ -29,25 +29,48 @@ pub(crate) fn is_code(text: &str) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
+/// The console's script.
+pub(crate) const CONSOLE: &str = include_str!("console.js");
+
+/// The console, which its script fills.
+pub(crate) fn console_page() -> String {
+    format!(
+        "<!doctype html><html><head><meta charset=utf-8>\
+         <meta name=viewport content=\"width=device-width,initial-scale=1\"><title>Toss sandbox</title>\
+         <style>{STYLE}</style></head><body><main class=console></main>\
+         <script src=/sandbox/console.js></script></body></html>"
+    )
+}
+
 /// The open window.
 pub(crate) fn page(sight: &WindowSight, language: Language) -> String {
     let text = Text::of(language);
     let methods = methods(sight.method, text, language);
     let declines = decline_options(language);
+    let billing = sight.method == RequestedMethod::Billing;
+    let head = if billing {
+        format!("<h1>{}</h1>", text.billing)
+    } else {
+        format!(
+            "<h1>{name}</h1><p class=amount id=amount>{amount}</p><p class=order>{order} {order_id}</p>",
+            name = escape(&sight.order_name),
+            amount = won(sight.amount, language),
+            order = text.order,
+            order_id = escape(&sight.order_id),
+        )
+    };
     let body = format!(
-        "<h1>{name}</h1><p class=amount id=amount>{amount}</p><p class=order>{order} {order_id}</p>\
+        "{head}\
          <form method=post><fieldset><legend>{choose}</legend>{methods}</fieldset>\
          <button id=pay name=action value=pay>{pay}</button>\
          <button id=cancel name=action value=cancel>{cancel}</button>\
+         <p class=leave>{leave}</p>\
          <section class=trial><h2>{trial}</h2><select id=code name=code aria-label=\"{code_label}\">{declines}</select>\
          <label class=later><input type=checkbox id=later name=later value=1>{later}</label>\
          <button id=decline name=action value=decline>{decline}</button></section></form>",
-        name = escape(&sight.order_name),
-        amount = won(sight.amount, language),
-        order = text.order,
-        order_id = escape(&sight.order_id),
         choose = text.choose,
-        pay = text.pay,
+        pay = if billing { text.register } else { text.pay },
+        leave = text.leave,
         cancel = text.cancel,
         trial = text.trial,
         code_label = text.code,
@@ -118,16 +141,49 @@ fn methods(method: RequestedMethod, text: &Text, language: Language) -> String {
                 wallets = choices("provider", &wallets),
             )
         }
+        RequestedMethod::Billing => {
+            let issuers = ISSUERS.map(|(code, korean, english)| (code, label(korean, english)));
+            one("card", text.card, &choices("issuer", &issuers))
+        }
+        RequestedMethod::MobilePhone => {
+            let phone = format!(
+                "<input class=field name=phone inputmode=tel value=01000001234 aria-label=\"{}\">",
+                text.mobile_phone
+            );
+            one("mobile_phone", text.mobile_phone, &phone)
+        }
+        RequestedMethod::CultureGiftCertificate => one(
+            "culture",
+            label("문화상품권", "Culture gift certificate"),
+            "",
+        ),
+        RequestedMethod::BookGiftCertificate => {
+            one("book", label("도서문화상품권", "Book gift certificate"), "")
+        }
+        RequestedMethod::GameGiftCertificate => {
+            one("game", label("게임문화상품권", "Game gift certificate"), "")
+        }
+        RequestedMethod::Transfer => {
+            let banks = BANKS.map(|(code, korean, english)| (code, label(korean, english)));
+            one("transfer", text.transfer, &choices("bank", &banks))
+        }
         RequestedMethod::VirtualAccount => {
             let banks = BANKS.map(|(code, korean, english)| (code, label(korean, english)));
-            format!(
-                "<div class=\"methods one\"><input type=radio name=method id=m-account value=virtual_account checked>\
-                 <label class=tab for=m-account>{account}</label><div class=\"panel p-account\">{banks}</div></div>",
-                account = text.virtual_account,
-                banks = choices("bank", &banks),
+            one(
+                "virtual_account",
+                text.virtual_account,
+                &choices("bank", &banks),
             )
         }
     }
+}
+
+/// The only method, with its panel.
+fn one(value: &str, name: &str, panel: &str) -> String {
+    format!(
+        "<div class=\"methods one\"><input type=radio name=method id=m-account value={value} checked>\
+         <label class=tab for=m-account>{name}</label><div class=\"panel p-account\">{panel}</div></div>"
+    )
 }
 
 fn choices(name: &str, options: &[(&str, &str)]) -> String {
@@ -198,6 +254,11 @@ struct Text {
     card: &'static str,
     easy_pay: &'static str,
     virtual_account: &'static str,
+    transfer: &'static str,
+    mobile_phone: &'static str,
+    billing: &'static str,
+    register: &'static str,
+    leave: &'static str,
     pay: &'static str,
     cancel: &'static str,
     trial: &'static str,
@@ -230,6 +291,11 @@ static KOREAN: Text = Text {
     card: "카드",
     easy_pay: "간편결제",
     virtual_account: "가상계좌",
+    transfer: "계좌이체",
+    mobile_phone: "휴대폰",
+    billing: "자동결제 카드 등록",
+    register: "카드 등록하기",
+    leave: "아무것도 누르지 않으면 결제창은 30분 뒤 만료됩니다.",
     pay: "결제하기",
     cancel: "닫기",
     trial: "결제 거절 시험",
@@ -253,6 +319,11 @@ static ENGLISH: Text = Text {
     card: "Card",
     easy_pay: "Easy pay",
     virtual_account: "Virtual account",
+    transfer: "Transfer",
+    mobile_phone: "Mobile phone",
+    billing: "Register a card for billing",
+    register: "Register",
+    leave: "Left alone, the window lapses after 30 minutes.",
     pay: "Pay",
     cancel: "Close",
     trial: "Try a decline",

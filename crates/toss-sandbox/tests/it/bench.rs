@@ -21,7 +21,11 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn start() -> Self {
-        let sandbox = Sandbox::new(SandboxConfig::default());
+        Self::with(SandboxConfig::default()).await
+    }
+
+    pub(crate) async fn with(config: SandboxConfig) -> Self {
+        let sandbox = Sandbox::new(config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = RunningSandbox::start(sandbox.clone(), listener)
             .await

@@ -204,3 +204,84 @@ async fn nonsense_from_a_browser_is_refused_in_its_own_terms() {
     let garbage = bench.client.post(bench.url("/sandbox/windows")).body("{");
     assert_eq!(garbage.send().await.unwrap().status(), 400);
 }
+
+#[tokio::test]
+async fn every_method_has_its_window() {
+    let bench = Bench::start().await;
+    let cases = [
+        ("TRANSFER", "action=pay&method=transfer&bank=88", "계좌이체"),
+        (
+            "MOBILE_PHONE",
+            "action=pay&method=mobile_phone&phone=010-1234-5678",
+            "휴대폰",
+        ),
+        (
+            "CULTURE_GIFT_CERTIFICATE",
+            "action=pay&method=culture",
+            "문화상품권",
+        ),
+        (
+            "BOOK_GIFT_CERTIFICATE",
+            "action=pay&method=book",
+            "도서문화상품권",
+        ),
+        (
+            "GAME_GIFT_CERTIFICATE",
+            "action=pay&method=game",
+            "게임문화상품권",
+        ),
+        (
+            "VIRTUAL_ACCOUNT",
+            "action=pay&method=virtual_account&bank=06",
+            "가상계좌",
+        ),
+    ];
+    for (nth, (method, form, name)) in cases.into_iter().enumerate() {
+        let mut asked = body(&bench);
+        let order = format!("order-{nth:04}");
+        asked["method"] = json!(method);
+        asked["orderId"] = json!(order);
+        let request = bench
+            .client
+            .post(bench.url("/sandbox/windows"))
+            .json(&asked);
+        let (_, opened) = read(request.send().await.unwrap()).await;
+        let path = opened["path"].as_str().unwrap();
+        let page = bench.client.get(bench.url(path)).send().await.unwrap();
+        assert!(page.text().await.unwrap().contains(name), "{method}");
+        let address = location(&press(&bench, path, form).await);
+        let key = address
+            .split("paymentKey=")
+            .nth(1)
+            .unwrap()
+            .split('&')
+            .next()
+            .unwrap();
+        let confirm = bench.confirm(key, &order, 210_000).send().await.unwrap();
+        let (status, paid) = read(confirm).await;
+        assert_eq!((status, &paid["method"]), (200, &json!(name)));
+    }
+    let bad = press(
+        &bench,
+        "/sandbox/window/none",
+        "action=pay&method=mobile_phone&phone=1",
+    )
+    .await;
+    assert_eq!(bad.status(), 400);
+}
+
+#[tokio::test]
+async fn a_page_may_ask_for_the_outcome_from_anywhere() {
+    let bench = Bench::start().await;
+    let path = open(&bench).await.replace("/window/", "/windows/");
+    let response = bench.client.get(bench.url(&path)).send().await.unwrap();
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    assert_eq!(read(response).await.1["state"], "open");
+    let none = bench
+        .client
+        .get(bench.url("/sandbox/windows/none"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(none.status(), 404);
+}

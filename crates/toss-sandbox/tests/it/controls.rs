@@ -190,3 +190,69 @@ async fn a_shop_can_serve_the_browser_part_alone() {
         assert_eq!(response.status().as_u16(), status, "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_console_is_a_page_of_its_own_with_buttons_for_expiry_and_deposit_errors() {
+    let bench = Bench::start().await;
+    let page = bench
+        .client
+        .get(bench.url("/sandbox"))
+        .send()
+        .await
+        .unwrap();
+    let policy = page.headers()["content-security-policy"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(policy.contains("script-src 'self'") && policy.starts_with("default-src 'none'"));
+    let page = page.text().await.unwrap();
+    assert!(page.contains("/sandbox/console.js") && !page.contains("http:"));
+    let script = bench
+        .client
+        .get(bench.url("/sandbox/console.js"))
+        .send()
+        .await
+        .unwrap();
+    let script = script.text().await.unwrap();
+    assert!(
+        !script.contains("innerHTML"),
+        "what buyers send is shown as text alone"
+    );
+    let body = json!({ "orderId": "order-0001", "amount": 1_000, "method": "VIRTUAL_ACCOUNT" });
+    let (_, made) = post(&bench, "/sandbox/payments", body).await;
+    let key = made["paymentKey"].as_str().unwrap();
+    bench
+        .confirm(key, "order-0001", 1_000)
+        .send()
+        .await
+        .unwrap();
+    let at = |what: &str| format!("/sandbox/payments/{key}/{what}");
+    assert_eq!(
+        post(&bench, &at("deposit"), Value::Null).await.1["status"],
+        "DONE"
+    );
+    let (status, reversed) = post(&bench, &at("deposit-error"), Value::Null).await;
+    assert_eq!(
+        (status, &reversed["status"]),
+        (200, &json!("WAITING_FOR_DEPOSIT"))
+    );
+    let (status, expired) = post(&bench, &at("expire"), Value::Null).await;
+    assert_eq!(
+        (status, &expired["virtualAccount"]["expired"]),
+        (200, &json!(true))
+    );
+    assert_eq!(expired["status"], "WAITING_FOR_DEPOSIT");
+    assert_eq!(post(&bench, &at("deposit"), Value::Null).await.0, 400);
+    let other = bench.sandbox.authenticate("order-0002", 1_000);
+    let path = format!("/sandbox/payments/{other}/expire");
+    assert_eq!(
+        post(&bench, &path, Value::Null).await.1["status"],
+        "EXPIRED"
+    );
+    assert_eq!(post(&bench, &path, Value::Null).await.0, 400);
+    let review = json!({ "status": "APPROVED" });
+    assert_eq!(
+        post(&bench, "/sandbox/sellers/none/review", review).await.0,
+        404
+    );
+}

@@ -340,3 +340,79 @@ async fn a_foreign_server_without_the_socket_hook_cuts_the_answer_off() {
     handle.stop(false).await;
     task.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn half_a_body_breaks_off_and_a_slow_one_takes_its_time() {
+    let bench = Bench::start().await;
+    let key = bench.sandbox.authenticate("order-0001", 1_000);
+    bench.inject(Effect::HalfBody, Some(1));
+    let response = bench
+        .confirm(&key, "order-0001", 1_000)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.text().await.is_err(), "the body ends early");
+    assert_eq!(bench.status(&key), "DONE");
+    let key = bench.sandbox.authenticate("order-0002", 1_000);
+    bench.inject(Effect::SlowBody { over_ms: 300 }, Some(1));
+    let started = std::time::Instant::now();
+    let response = bench
+        .confirm(&key, "order-0002", 1_000)
+        .send()
+        .await
+        .unwrap();
+    let paid: serde_json::Value = response.json().await.unwrap();
+    assert_eq!(paid["status"], "DONE");
+    assert!(started.elapsed() >= std::time::Duration::from_millis(250));
+}
+
+#[tokio::test]
+async fn a_request_brings_its_own_fault() {
+    let bench = Bench::start().await;
+    let key = bench.sandbox.authenticate("order-0001", 1_000);
+    let with = |fault: &'static str| {
+        bench
+            .confirm(&key, "order-0001", 1_000)
+            .header("sandbox-fault", fault)
+    };
+    let answer = with("{").send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    let answer = with(r#"{"type":"error","code":"PROVIDER_ERROR"}"#)
+        .send()
+        .await
+        .unwrap();
+    let answer: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(answer["code"], "PROVIDER_ERROR");
+    assert!(with(r#"{"type":"approveThenReset"}"#).send().await.is_err());
+    assert_eq!(bench.status(&key), "DONE");
+    assert!(bench.sandbox.faults().is_empty());
+}
+
+#[tokio::test]
+async fn a_scenario_is_put_in_force_whole_or_not_at_all_and_each_fault_ends_by_itself() {
+    let bench = Bench::start().await;
+    let post = |body: serde_json::Value| bench.post("/sandbox/faults", &body).send();
+    let bad = serde_json::json!([{ "effect": { "type": "wrongAmount" } }, { "effect": 1 }]);
+    assert_eq!(post(bad).await.unwrap().status(), 400);
+    assert!(bench.sandbox.faults().is_empty());
+    let good = serde_json::json!([
+        { "effect": { "type": "rateLimit", "perMinute": 0 }, "target": { "endpoint": "get" } },
+        { "effect": { "type": "wrongAmount" }, "chancePercent": 50.0, "forMs": 60_000 },
+    ]);
+    let made: serde_json::Value = post(good).await.unwrap().json().await.unwrap();
+    assert_eq!(made["ids"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        bench.get("/v1/payments/x").send().await.unwrap().status(),
+        429
+    );
+    let path = format!("/sandbox/faults/{}", made["ids"][0]);
+    for status in [204, 404] {
+        let delete = bench.client.delete(bench.url(&path)).send().await.unwrap();
+        assert_eq!(delete.status(), status);
+    }
+    assert_eq!(
+        bench.get("/v1/payments/x").send().await.unwrap().status(),
+        404
+    );
+}

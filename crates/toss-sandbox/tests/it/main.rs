@@ -4,9 +4,13 @@
 mod api;
 mod bench;
 mod browser;
+#[cfg(unix)]
+mod chromium;
+mod conformance;
 mod contract;
 mod controls;
 mod faults;
 mod journal;
 mod kill;
 mod program;
+mod webhooks;

@@ -1,10 +1,14 @@
 //! One test per rule of Toss's that the engine keeps.
 
+mod direct;
+mod everything;
 mod faults;
 mod payments;
 mod protocol;
 mod rebuild;
 mod transactions;
+mod v2;
+mod webhooks;
 mod windows;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +17,8 @@ use serde_json::{Value, json};
 use super::{Answer, ApiRequest, Delivery, Engine, Method};
 use crate::{
     DEFAULT_SECRET_KEY, SandboxConfig,
-    fault::{Effect, Endpoint, Fault, Target},
+    endpoint::Endpoint,
+    fault::{Effect, Fault, Target},
 };
 
 const ORDER: &str = "order-0001";

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::{Bench, ORDER, code, confirm, keyed, read, reason, request};
 use crate::{
     DEFAULT_SECRET_KEY, SandboxConfig,
+    endpoint::Endpoint,
     engine::{ApiRequest, Delivery, Step},
-    fault::{Effect, Endpoint},
+    fault::Effect,
 };
 
 #[test]
@@ -233,4 +234,28 @@ fn the_same_seed_makes_the_same_run() {
         (key, answer)
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn every_code_is_had_by_test_code_with_its_status_in_both_languages() {
+    let mut bench = Bench::new();
+    let mut seen = 0;
+    for line in include_str!("../../../data/errors.tsv").lines().skip(1) {
+        let code = line.split('\t').next().unwrap();
+        let Some(spec) = crate::engine::find_error(code) else {
+            continue;
+        };
+        let mut texts = Vec::new();
+        for language in ["ko", "en"] {
+            let mut request = confirm("none", ORDER, 1_000);
+            request.test_code = Some(code.to_owned());
+            request.accept_language = Some(language.to_owned());
+            let (status, body) = super::read(&bench.send(request));
+            assert_eq!((status, body["code"].as_str()), (spec.status, Some(code)));
+            texts.push(body["message"].as_str().unwrap().to_owned());
+        }
+        assert!(texts.iter().all(|text| !text.is_empty()), "{code}");
+        seen += 1;
+    }
+    assert!(seen > 100);
 }

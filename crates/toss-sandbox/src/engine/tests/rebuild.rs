@@ -6,8 +6,8 @@ use serde_json::json;
 use super::{Bench, ORDER, confirm, keyed, read, reason, request};
 use crate::{
     SandboxConfig,
+    endpoint::Endpoint,
     engine::{Change, Choice, Engine, Language, Method},
-    fault::Endpoint,
 };
 
 fn recording() -> Bench {
@@ -101,6 +101,7 @@ fn a_window_and_a_decline_chosen_in_it_survive() {
             choice.clone(),
             Language::Korean,
         )
+        .unwrap()
         .unwrap();
     restart(&mut bench, &mut life);
     let again = bench

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{Bench, ORDER, reason, request};
-use crate::{SandboxConfig, engine::ApiRequest, fault::Endpoint};
+use crate::{SandboxConfig, endpoint::Endpoint, engine::ApiRequest};
 
 const DAY: &str = "startDate=2026-01-01T09:00:00&endDate=2026-01-02T08:59:59";
 

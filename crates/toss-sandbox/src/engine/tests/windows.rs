@@ -50,6 +50,7 @@ fn a_window_leads_from_ready_to_a_confirmable_payment() {
     let address = bench
         .engine
         .finish_window(bench.now, id, pay(), Language::Korean)
+        .unwrap()
         .unwrap();
     assert_eq!(
         address,
@@ -78,6 +79,7 @@ fn a_closed_window_names_no_order_and_a_declined_one_does() {
     let address = bench
         .engine
         .finish_window(bench.now, &opened.window_id, close, Language::Korean)
+        .unwrap()
         .unwrap();
     assert!(address.starts_with("http://shop.test/fail?code=PAY_PROCESS_CANCELED&message=%EC"));
     assert!(!address.contains("orderId"));
@@ -92,6 +94,7 @@ fn a_closed_window_names_no_order_and_a_declined_one_does() {
     let address = bench
         .engine
         .finish_window(bench.now, &opened.window_id, decline, Language::Korean)
+        .unwrap()
         .unwrap();
     assert!(address.contains("code=REJECT_CARD_COMPANY&message="));
     assert!(address.ends_with(&format!("&orderId={ORDER}")));
@@ -112,6 +115,7 @@ fn a_decline_can_be_kept_for_the_confirm() {
     bench
         .engine
         .finish_window(bench.now, &opened.window_id, choice, Language::Korean)
+        .unwrap()
         .unwrap();
     let key = bench.get_by_order(ORDER).1["paymentKey"]
         .as_str()
@@ -174,4 +178,197 @@ fn a_window_is_refused_for_what_toss_refuses() {
     assert_eq!(attempt("amount", amount("KRW", 99)), "BELOW_MINIMUM_AMOUNT");
     assert_eq!(attempt("amount", amount("USD", 1_000)), "INVALID_CURRENCY");
     assert_eq!(attempt("amount", json!(1_000)), "INVALID_REQUEST");
+}
+
+fn open(bench: &mut Bench, change: &Value) -> Result<String, String> {
+    let mut body = window_body();
+    for (name, value) in change.as_object().unwrap() {
+        if value.is_null() {
+            body.as_object_mut().unwrap().remove(name);
+        } else {
+            body[name] = value.clone();
+        }
+    }
+    let opened = bench
+        .engine
+        .open_window(bench.now, body.to_string().as_bytes());
+    opened
+        .map(|opened| opened.window_id)
+        .map_err(|error| error.code)
+}
+
+#[test]
+fn a_page_without_return_addresses_is_told_the_result() {
+    let mut bench = Bench::new();
+    let promised = json!({ "successUrl": null, "failUrl": null });
+    let id = open(&mut bench, &promised).unwrap();
+    let told = |bench: &mut Bench, id: &str| -> Value {
+        let outcome = bench.engine.window_outcome(bench.now, id).unwrap();
+        serde_json::from_str(&outcome).unwrap()
+    };
+    assert_eq!(told(&mut bench, &id), json!({ "state": "open" }));
+    let now = bench.now;
+    let address = bench
+        .engine
+        .finish_window(now, &id, pay(), Language::Korean)
+        .unwrap();
+    assert_eq!(address, None);
+    let paid = told(&mut bench, &id);
+    assert_eq!(
+        (&paid["state"], &paid["paymentType"]),
+        (&json!("paid"), &json!("NORMAL"))
+    );
+    assert_eq!(paid["amount"], json!({ "currency": "KRW", "value": 1_000 }));
+    let key = paid["paymentKey"].as_str().unwrap();
+    assert_eq!(bench.confirm(key, ORDER, 1_000).0, 200);
+    let id = open(&mut bench, &promised).unwrap();
+    let decline = Choice::Decline {
+        code: "REJECT_CARD_COMPANY".to_owned(),
+    };
+    bench
+        .engine
+        .finish_window(now, &id, decline, Language::English)
+        .unwrap();
+    assert_eq!(told(&mut bench, &id)["code"], "REJECT_CARD_COMPANY");
+    let id = open(&mut bench, &promised).unwrap();
+    bench.now += TimeDelta::minutes(30);
+    assert_eq!(told(&mut bench, &id)["code"], "PAY_PROCESS_CANCELED");
+    assert_eq!(
+        open(&mut bench, &json!({ "failUrl": null })),
+        Err("INVALID_REQUEST".to_owned())
+    );
+}
+
+#[test]
+fn a_card_is_registered_for_billing_in_the_window() {
+    let mut bench = Bench::new();
+    let billing = json!({
+        "product": "billing", "customerKey": "buyer-1", "amount": null, "orderId": null,
+        "orderName": null,
+    });
+    let id = open(&mut bench, &billing).unwrap();
+    assert!(bench.engine.window(bench.now, &id).unwrap().open);
+    let now = bench.now;
+    let address = bench
+        .engine
+        .finish_window(now, &id, pay(), Language::Korean)
+        .unwrap()
+        .unwrap();
+    let auth_key = address
+        .strip_prefix("http://shop.test/success?a=1&customerKey=buyer-1&authKey=")
+        .unwrap();
+    let body = json!({ "authKey": auth_key, "customerKey": "buyer-1" });
+    let issue = super::request(crate::endpoint::Endpoint::IssueBilling, "", &body);
+    assert_eq!(bench.send(issue).status, 200);
+    assert!(
+        bench
+            .engine
+            .finish_window(now, &id, pay(), Language::Korean)
+            .is_err()
+    );
+    let mut guest = billing;
+    guest["customerKey"] = json!("@@ANONYMOUS");
+    assert_eq!(
+        open(&mut bench, &guest),
+        Err("INVALID_CUSTOMER_KEY".to_owned())
+    );
+}
+
+#[test]
+fn a_widget_needs_its_own_keys_from_window_to_confirm() {
+    let mut bench = Bench::new();
+    let mut widget = json!({ "product": "widgets", "sandbox": { "paymentResult": "SUCCESS" } });
+    assert_eq!(
+        open(&mut bench, &widget),
+        Err("INVALID_CLIENT_KEY".to_owned())
+    );
+    let key = json!({ "clientKey": crate::DEFAULT_WIDGET_CLIENT_KEY });
+    assert_eq!(
+        open(&mut bench, &key),
+        Err("NOT_SUPPORTED_WIDGET_KEY".to_owned())
+    );
+    let secret = json!({ "clientKey": crate::DEFAULT_SECRET_KEY });
+    assert_eq!(
+        open(&mut bench, &secret),
+        Err("INSECURE_KEY_USAGE".to_owned())
+    );
+    widget["clientKey"] = key["clientKey"].clone();
+    let mut body = window_body();
+    for (name, value) in widget.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    let opened = bench
+        .engine
+        .open_window(bench.now, body.to_string().as_bytes())
+        .unwrap();
+    assert!(opened.redirect.unwrap().contains("paymentType=NORMAL"));
+    let payment_key = bench.get_by_order(ORDER).1["paymentKey"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let answer = bench.confirm(&payment_key, ORDER, 1_000);
+    assert_eq!(code(&answer), (400, "INVALID_API_KEY"));
+    let right = crate::engine::ApiRequest::confirm(
+        crate::DEFAULT_WIDGET_SECRET_KEY,
+        &payment_key,
+        ORDER,
+        1_000,
+    );
+    assert_eq!(bench.send(right).status, 200);
+}
+
+#[test]
+fn the_options_of_a_method_reach_the_payment() {
+    let mut bench = Bench::new();
+    let account = json!({
+        "method": "VIRTUAL_ACCOUNT", "metadata": { "a": "b" }, "customerKey": "buyer-1",
+        "virtualAccount": { "validHours": 2, "useEscrow": true, "cashReceipt": { "type": "소득공제" } },
+    });
+    let id = open(&mut bench, &account).unwrap();
+    let key = bench.get_by_order(ORDER).1["paymentKey"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let choice = Choice::Pay {
+        method: Method::VirtualAccount {
+            bank_code: "88".to_owned(),
+            customer_name: "김".to_owned(),
+        },
+        decline_at_confirm: None,
+    };
+    let now = bench.now;
+    bench
+        .engine
+        .finish_window(now, &id, choice, Language::Korean)
+        .unwrap();
+    let (_, issued) = bench.confirm(&key, ORDER, 1_000);
+    assert_eq!(
+        issued["virtualAccount"]["dueDate"],
+        "2026-01-01T11:00:00+09:00"
+    );
+    assert_eq!(
+        (&issued["useEscrow"], &issued["metadata"]["a"]),
+        (&json!(true), &json!("b"))
+    );
+    bench.engine.deposit(now, &key).unwrap();
+    assert_eq!(bench.get(&key).1["cashReceipt"]["type"], "소득공제");
+    for (method, field) in [
+        ("TRANSFER", "transfer"),
+        ("MOBILE_PHONE", "mobilePhone"),
+        ("GAME_GIFT_CERTIFICATE", "giftCertificate"),
+    ] {
+        let order = format!("order-{field}");
+        let request = json!({
+            "method": method, "orderId": order, "sandbox": { "paymentResult": "SUCCESS" },
+        });
+        open(&mut bench, &request).unwrap();
+        let key = bench.get_by_order(&order).1["paymentKey"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            bench.confirm(&key, &order, 1_000).1[field].is_object(),
+            "{method}"
+        );
+    }
 }

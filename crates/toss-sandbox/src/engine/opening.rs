@@ -1,0 +1,275 @@
+//! How a payment window is opened: what the browser script asks for.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::{
+    ApiError, Change, Choice, Engine, GiftCertificate, Kind, Language, Method, NewPayment,
+    OpenedWindow, RequestedMethod, Terms,
+    direct::{checked_metadata, term},
+    request::{Won, is_order_id, parse},
+    window::is_return_url,
+};
+
+/// The customer key of guests (`TossPayments.ANONYMOUS`).
+const ANONYMOUS: &str = "@@ANONYMOUS";
+
+/// What the browser script sends; unknown fields are left unread, as Toss adds options freely.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OpenBody {
+    client_key: String,
+    /// `payment` (the default), `widgets`, `brandpay` or `billing`.
+    product: Option<String>,
+    customer_key: Option<String>,
+    method: Option<String>,
+    amount: Option<AmountBody>,
+    order_id: Option<String>,
+    order_name: Option<String>,
+    success_url: Option<String>,
+    fail_url: Option<String>,
+    customer_name: Option<String>,
+    customer_mobile_phone: Option<String>,
+    tax_free_amount: Option<Won>,
+    metadata: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    card: MethodBody,
+    #[serde(default)]
+    transfer: MethodBody,
+    #[serde(default)]
+    virtual_account: MethodBody,
+    #[serde(default)]
+    sandbox: TrialBody,
+}
+
+#[derive(Debug, Deserialize)]
+struct AmountBody {
+    currency: String,
+    value: Won,
+}
+
+/// The options of a method that are played.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct MethodBody {
+    use_escrow: Option<bool>,
+    card_installment_plan: Option<u8>,
+    valid_hours: Option<u32>,
+    due_date: Option<String>,
+    cash_receipt: Option<ReceiptBody>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ReceiptBody {
+    r#type: Option<String>,
+}
+
+/// The hidden option with which Toss's SDK gets a result without a buyer.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct TrialBody {
+    payment_result: Option<String>,
+}
+
+fn invalid() -> ApiError {
+    ApiError::new("INVALID_REQUEST")
+}
+
+/// The `method` of a request, and what the payment is taken to be paid with until the buyer
+/// chooses.
+fn requested(body: &OpenBody) -> Result<(RequestedMethod, Method), ApiError> {
+    let certificate = |kind| Method::GiftCertificate { kind };
+    let bank_code = || "20".to_owned();
+    Ok(match body.method.as_deref().unwrap_or("CARD") {
+        "CARD" => (RequestedMethod::Card, Method::card()),
+        "VIRTUAL_ACCOUNT" => (
+            RequestedMethod::VirtualAccount,
+            Method::VirtualAccount {
+                bank_code: bank_code(),
+                customer_name: body.customer_name.clone().unwrap_or_default(),
+            },
+        ),
+        "TRANSFER" => (
+            RequestedMethod::Transfer,
+            Method::Transfer {
+                bank_code: bank_code(),
+            },
+        ),
+        "MOBILE_PHONE" => {
+            let number = body
+                .customer_mobile_phone
+                .as_deref()
+                .unwrap_or("01000001234");
+            let customer_mobile_phone = number.chars().filter(char::is_ascii_digit).collect();
+            let method = Method::MobilePhone {
+                customer_mobile_phone,
+            };
+            (RequestedMethod::MobilePhone, method)
+        }
+        "CULTURE_GIFT_CERTIFICATE" => (
+            RequestedMethod::CultureGiftCertificate,
+            certificate(GiftCertificate::Culture),
+        ),
+        "BOOK_GIFT_CERTIFICATE" => (
+            RequestedMethod::BookGiftCertificate,
+            certificate(GiftCertificate::Book),
+        ),
+        "GAME_GIFT_CERTIFICATE" => (
+            RequestedMethod::GameGiftCertificate,
+            certificate(GiftCertificate::Game),
+        ),
+        _ => return Err(ApiError::new("NOT_SUPPORTED_METHOD")),
+    })
+}
+
+/// Both addresses, or neither: then the page waits for a Promise.
+fn addresses(body: &OpenBody) -> Result<(String, String), ApiError> {
+    match (&body.success_url, &body.fail_url) {
+        (Some(success), Some(fail)) if is_return_url(success) && is_return_url(fail) => {
+            Ok((success.clone(), fail.clone()))
+        }
+        (None, None) => Ok((String::new(), String::new())),
+        _ => Err(invalid()),
+    }
+}
+
+fn terms(now: DateTime<Utc>, body: &OpenBody) -> Result<Terms, ApiError> {
+    let account = &body.virtual_account;
+    let (due_at, valid_hours) = term(now, account.due_date.as_deref(), account.valid_hours)?;
+    let options = [&body.card, &body.transfer, account];
+    let receipt = options
+        .iter()
+        .find_map(|option| option.cash_receipt.as_ref());
+    let receipt = receipt.and_then(|receipt| receipt.r#type.clone());
+    let product = body.product.as_deref().unwrap_or("payment");
+    Ok(Terms {
+        kind: if product == "brandpay" {
+            Kind::Brandpay
+        } else {
+            Kind::Normal
+        },
+        widget: product == "widgets",
+        customer_key: body.customer_key.clone().filter(|key| key != ANONYMOUS),
+        escrow: options.iter().any(|option| option.use_escrow == Some(true)),
+        metadata: checked_metadata(body.metadata.clone())?,
+        installment_months: body.card.card_installment_plan.unwrap_or(0).min(12),
+        card_number: None,
+        due_at,
+        valid_hours,
+        cash_receipt: receipt.filter(|name| matches!(name.as_str(), "소득공제" | "지출증빙")),
+    })
+}
+
+impl Engine {
+    /// Opens a payment and its window, as the browser script asks.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` for a malformed body or a return address that is not absolute http(s);
+    /// `UNAUTHORIZED_KEY`, `INSECURE_KEY_USAGE`, `NOT_SUPPORTED_WIDGET_KEY`, `INVALID_ORDER_ID`,
+    /// `INVALID_CURRENCY`, `BELOW_MINIMUM_AMOUNT`, `NOT_SUPPORTED_METHOD` for what they say.
+    pub fn open_window(
+        &mut self,
+        now: DateTime<Utc>,
+        body: &[u8],
+    ) -> Result<OpenedWindow, ApiError> {
+        let body: OpenBody = parse(body)?;
+        let product = body.product.as_deref().unwrap_or("payment");
+        self.check_client_key(&body.client_key, product == "widgets")?;
+        let (success_url, fail_url) = addresses(&body)?;
+        let customer_name = body.customer_name.clone();
+        let (payment_key, method, customer_key) = if product == "billing" {
+            let key = body.customer_key.clone().unwrap_or_default();
+            self.check_customer_key(&key)?;
+            if key == ANONYMOUS || success_url.is_empty() {
+                return Err(ApiError::new("INVALID_CUSTOMER_KEY"));
+            }
+            if !matches!(body.method.as_deref(), None | Some("CARD")) {
+                return Err(ApiError::new("NOT_SUPPORTED_METHOD"));
+            }
+            (String::new(), RequestedMethod::Billing, Some(key))
+        } else {
+            let (method, new) = checked(now, &body)?;
+            (self.bank.open(now, &mut self.random, new), method, None)
+        };
+        let window_id = self.random.window_id();
+        self.make(Change::WindowOpened {
+            window_id: window_id.clone(),
+            payment_key,
+            method,
+            customer_name: customer_name.unwrap_or_else(|| "김토스".to_owned()),
+            success_url,
+            fail_url,
+            customer_key,
+        });
+        let redirect = self.without_buyer(now, &window_id, &body)?;
+        Ok(OpenedWindow {
+            path: format!("/sandbox/window/{window_id}"),
+            window_id,
+            redirect,
+        })
+    }
+
+    /// The result that the page asked for, at once.
+    fn without_buyer(
+        &mut self,
+        now: DateTime<Utc>,
+        id: &str,
+        body: &OpenBody,
+    ) -> Result<Option<String>, ApiError> {
+        let choice = match body.sandbox.payment_result.as_deref() {
+            None => return Ok(None),
+            Some("SUCCESS") => Choice::Pay {
+                method: requested(body)?.1,
+                decline_at_confirm: None,
+            },
+            Some("FAIL") => Choice::Decline {
+                code: "PAY_PROCESS_ABORTED".to_owned(),
+            },
+            Some(_) => return Err(invalid()),
+        };
+        self.finish_window(now, id, choice, Language::Korean)
+            .map_err(|_| invalid())
+    }
+
+    fn check_client_key(&self, key: &str, widgets: bool) -> Result<(), ApiError> {
+        let code = match key {
+            _ if key == self.secret_key || key == self.widget_secret_key => "INSECURE_KEY_USAGE",
+            _ if key == self.client_key && !widgets => return Ok(()),
+            _ if key == self.widget_client_key && widgets => return Ok(()),
+            _ if key == self.widget_client_key => "NOT_SUPPORTED_WIDGET_KEY",
+            // Toss's own code for an API key in a widget is not known.
+            _ if key == self.client_key => "INVALID_CLIENT_KEY",
+            _ => "UNAUTHORIZED_KEY",
+        };
+        Err(ApiError::new(code))
+    }
+}
+
+fn checked(now: DateTime<Utc>, body: &OpenBody) -> Result<(RequestedMethod, NewPayment), ApiError> {
+    let order_id = body.order_id.clone().filter(|id| is_order_id(id));
+    let order_id = order_id.ok_or_else(|| ApiError::new("INVALID_ORDER_ID"))?;
+    let amount = body.amount.as_ref().ok_or_else(invalid)?;
+    if amount.currency != "KRW" {
+        return Err(ApiError::new("INVALID_CURRENCY"));
+    }
+    let order_name = body.order_name.clone().unwrap_or_default();
+    if !(1..=100).contains(&order_name.chars().count()) {
+        return Err(invalid());
+    }
+    let (method, paid_with) = requested(body)?;
+    let amount = amount.value.0;
+    if amount < paid_with.minimum() {
+        return Err(ApiError::new("BELOW_MINIMUM_AMOUNT"));
+    }
+    let new = NewPayment {
+        order_id,
+        order_name,
+        amount,
+        tax_free: body.tax_free_amount.map_or(0, |won| won.0),
+        method: paid_with,
+        terms: terms(now, body)?,
+    };
+    Ok((method, new))
+}

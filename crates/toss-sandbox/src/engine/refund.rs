@@ -1,0 +1,158 @@
+//! How money goes back, or why not.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    bank::Bank,
+    change::Change,
+    codes,
+    errors::ApiError,
+    method::Method,
+    payment::{Payment, Status},
+    random::Random,
+    request::{CancelBody, RefundAccount},
+};
+
+impl Bank {
+    /// Gives money back, or withdraws a virtual account that nobody paid into.
+    ///
+    /// # Errors
+    /// The codes of Toss's cancel page, in the order in which they are checked below.
+    pub(crate) fn cancel(
+        &mut self,
+        now: DateTime<Utc>,
+        random: &mut Random,
+        key: &str,
+        body: &CancelBody,
+        escrow_code: &str,
+    ) -> Result<&Payment, ApiError> {
+        let error = |code| Err(ApiError::new(code));
+        if body.cancel_reason.is_empty() || body.cancel_reason.chars().count() > 200 {
+            return error("INVALID_REQUEST");
+        }
+        let payment = self
+            .find(now, key)
+            .ok_or_else(|| ApiError::new("NOT_FOUND_PAYMENT"))?;
+        match payment.status {
+            Status::Done | Status::PartialCanceled | Status::WaitingForDeposit => {}
+            Status::Canceled => return error("ALREADY_CANCELED_PAYMENT"),
+            Status::Ready | Status::InProgress | Status::Aborted | Status::Expired => {
+                return error("NOT_CANCELABLE_PAYMENT");
+            }
+        }
+        if body
+            .currency
+            .as_deref()
+            .is_some_and(|currency| currency != "KRW")
+        {
+            return error("INVALID_CURRENCY");
+        }
+        if payment.balance == 0 {
+            return error("NOT_CANCELABLE_AMOUNT");
+        }
+        if body
+            .refundable_amount
+            .is_some_and(|expected| expected.0 != payment.balance)
+        {
+            return error("NOT_MATCHES_REFUNDABLE_AMOUNT");
+        }
+        let amount = body.cancel_amount.map_or(payment.balance, |won| won.0);
+        if amount == 0 {
+            return error("INVALID_REQUEST");
+        }
+        if amount > payment.balance {
+            return error("NOT_CANCELABLE_AMOUNT");
+        }
+        check_term(now, payment)?;
+        if payment.terms().escrow && amount < payment.amount {
+            return error(escrow_code);
+        }
+        check_virtual_account(payment, body, amount)?;
+        let tax_free = refunded_tax_free(payment, body, amount)?;
+        let deposited = matches!(payment.method, Method::VirtualAccount { .. })
+            && payment.approved_at.is_some();
+        let refund_account = body
+            .refund_receive_account
+            .clone()
+            .filter(|_| deposited)
+            .map(|account| RefundAccount {
+                bank: codes::bank(&account.bank).unwrap_or_default().to_owned(),
+                ..account
+            });
+        self.book(Change::Canceled {
+            payment_key: key.to_owned(),
+            at: now,
+            amount,
+            tax_free,
+            reason: body.cancel_reason.clone(),
+            transaction_key: random.transaction_key(),
+            refund_account,
+        });
+        self.booked(key)
+    }
+}
+
+/// How long a payment can be cancelled (Toss, cancel page): a transfer 180 days, a virtual account
+/// 365, a phone bill until its calendar month ends in Korea. Cards have no limit of Toss's own.
+fn check_term(now: DateTime<Utc>, payment: &Payment) -> Result<(), ApiError> {
+    let Some(paid_at) = payment.approved_at else {
+        return Ok(());
+    };
+    let month = |time: DateTime<Utc>| (time + TimeDelta::hours(9)).format("%Y-%m").to_string();
+    let over = match payment.method {
+        Method::Transfer { .. } => now > paid_at + TimeDelta::days(180),
+        Method::VirtualAccount { .. } => now > paid_at + TimeDelta::days(365),
+        Method::MobilePhone { .. } => month(now) != month(paid_at),
+        Method::Card { .. } | Method::EasyPay { .. } | Method::GiftCertificate { .. } => false,
+    };
+    if over {
+        Err(ApiError::new("EXCEED_MAX_REFUND_DUE"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Rules of virtual accounts: before the deposit only the whole, after it only to an account.
+fn check_virtual_account(
+    payment: &Payment,
+    body: &CancelBody,
+    amount: u64,
+) -> Result<(), ApiError> {
+    if !matches!(payment.method, Method::VirtualAccount { .. }) {
+        return Ok(());
+    }
+    if payment.status == Status::WaitingForDeposit {
+        return if amount == payment.balance {
+            Ok(())
+        } else {
+            Err(ApiError::new("NOT_ALLOWED_PARTIAL_REFUND_WAITING_DEPOSIT"))
+        };
+    }
+    let Some(account) = &body.refund_receive_account else {
+        return Err(ApiError::new("INVALID_REFUND_ACCOUNT_INFO"));
+    };
+    let digits = &account.account_number;
+    if !codes::is_bank(&account.bank) {
+        Err(ApiError::new("INVALID_BANK"))
+    } else if digits.is_empty()
+        || digits.len() > 20
+        || !digits.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        Err(ApiError::new("INVALID_REFUND_ACCOUNT_NUMBER"))
+    } else if account.holder_name.is_empty() || account.holder_name.chars().count() > 60 {
+        Err(ApiError::new("INVALID_REFUND_ACCOUNT_INFO"))
+    } else {
+        Ok(())
+    }
+}
+
+/// The tax-free part of a cancel: what the merchant says, else what must be for the rest to fit.
+fn refunded_tax_free(payment: &Payment, body: &CancelBody, amount: u64) -> Result<u64, ApiError> {
+    let least = (payment.tax_free + amount).saturating_sub(payment.balance);
+    let tax_free = body.tax_free_amount.map_or(least, |won| won.0);
+    if (least..=amount.min(payment.tax_free)).contains(&tax_free) {
+        Ok(tax_free)
+    } else {
+        Err(ApiError::new("INVALID_REFUND_AMOUNT"))
+    }
+}

@@ -1,0 +1,417 @@
+//! Webhooks: which events are owed to the merchant, when they are sent, and when they are sent
+//! again. Sending itself is the shell's.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::{
+    Engine,
+    audit::fingerprint_of_unordered,
+    change::{Change, Inconsistent},
+    random::Random,
+};
+
+/// Minutes after which an event that was not taken is sent again (Toss, webhook page).
+pub const RETRY_AFTER_MINUTES: [i64; 7] = [1, 4, 16, 64, 256, 1_024, 4_096];
+
+/// Most events that wait to be sent; beyond it the one that waits longest is given up.
+const OPEN_MAX: usize = 100_000;
+
+/// Sets the stream of webhooks apart from all others.
+const STREAM: u64 = 0x7765_6268_6f6f_6b73;
+
+/// Most ended events that are remembered.
+const ENDED_MAX: usize = 1_000;
+
+/// An event that is owed to the merchant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Open {
+    event: String,
+    order_id: Option<String>,
+    body: Arc<str>,
+    signed: bool,
+    /// How often it was sent in vain.
+    retried: u32,
+    due_at: DateTime<Utc>,
+    sending: bool,
+}
+
+/// One attempt to send an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transmission {
+    /// `tosspayments-webhook-transmission-id`: stays the same when it is sent again.
+    pub id: String,
+    /// `tosspayments-webhook-transmission-retried-count`.
+    pub retried: u32,
+    /// The body.
+    pub body: Arc<str>,
+    /// Whether it carries a signature.
+    pub signed: bool,
+}
+
+/// How an event stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WebhookState {
+    /// Waits to be sent, for the first time or again.
+    Waiting,
+    /// Is on its way.
+    Sending,
+    /// Was answered 200 in time.
+    Delivered,
+    /// Was sent eight times in vain.
+    GivenUp,
+    /// Lost by a fault: never sent.
+    Lost,
+}
+
+/// An event, as `GET /sandbox/webhooks` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookRow {
+    /// `tosspayments-webhook-transmission-id`.
+    pub id: String,
+    /// Toss's name of the event.
+    pub event: String,
+    /// The order it is about, if any.
+    pub order_id: Option<String>,
+    /// How it stands.
+    pub state: WebhookState,
+    /// How often it was sent in vain.
+    pub retried: u32,
+    /// What the merchant answered last; none if nothing.
+    pub status: Option<u16>,
+    /// When it is sent next, while it waits.
+    pub due_at: Option<DateTime<Utc>>,
+}
+
+/// The events that wait, by number in the order in which they arose, and those that ended lately.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    /// Whether anybody listens; until then nothing is kept.
+    pub(super) wanted: bool,
+    open: BTreeMap<u64, Open>,
+    numbers: HashMap<String, u64>,
+    ids: BTreeMap<u64, String>,
+    due: BTreeSet<(DateTime<Utc>, u64)>,
+    next: u64,
+    ended: VecDeque<WebhookRow>,
+    statuses: HashMap<u64, u16>,
+    /// A stream of its own, so that webhooks change no key or id of anything else.
+    pub(super) random: Random,
+}
+
+/// What has happened that Toss tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct News {
+    pub(super) event: &'static str,
+    pub(super) order_id: Option<String>,
+    pub(super) body: String,
+}
+
+impl Outbox {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            wanted: false,
+            open: BTreeMap::new(),
+            numbers: HashMap::new(),
+            ids: BTreeMap::new(),
+            due: BTreeSet::new(),
+            next: 0,
+            ended: VecDeque::new(),
+            statuses: HashMap::new(),
+            random: Random::new(seed ^ STREAM),
+        }
+    }
+
+    /// Goes on with another stream.
+    pub(super) fn reseed(&mut self, seed: u64) {
+        self.random = Random::new(seed ^ STREAM);
+    }
+
+    /// Applies a change of webhooks; hands any other back.
+    pub(super) fn apply(&mut self, change: Change) -> Result<Option<Change>, Inconsistent> {
+        match change {
+            Change::WebhookQueued {
+                id,
+                event,
+                order_id,
+                body,
+                signed,
+                due_at,
+            } => {
+                if self.numbers.contains_key(&id) {
+                    return Err(Inconsistent::new("webhook", &id));
+                }
+                let number = self.next;
+                self.next += 1;
+                self.numbers.insert(id.clone(), number);
+                self.ids.insert(number, id);
+                self.due.insert((due_at, number));
+                let open = Open {
+                    event,
+                    order_id,
+                    body: body.into(),
+                    signed,
+                    retried: 0,
+                    due_at,
+                    sending: false,
+                };
+                self.open.insert(number, open);
+                Ok(None)
+            }
+            Change::WebhookTried { id, again_at } => {
+                let Some(number) = self.numbers.get(&id).copied() else {
+                    return Err(Inconsistent::new("attempt of webhook", &id));
+                };
+                self.tried(number, again_at);
+                Ok(None)
+            }
+            other => Ok(Some(other)),
+        }
+    }
+
+    fn tried(&mut self, number: u64, again_at: Option<DateTime<Utc>>) {
+        match (self.open.get_mut(&number), again_at) {
+            (Some(open), Some(again_at)) => {
+                self.due.remove(&(open.due_at, number));
+                open.retried += 1;
+                open.due_at = again_at;
+                open.sending = false;
+                self.due.insert((again_at, number));
+            }
+            (Some(open), None) => {
+                self.due.remove(&(open.due_at, number));
+                self.open.remove(&number);
+                if let Some(id) = self.ids.remove(&number) {
+                    self.numbers.remove(&id);
+                }
+                self.statuses.remove(&number);
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn end(&mut self, row: WebhookRow) {
+        if self.ended.len() == ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(row);
+    }
+
+    /// The same for the same events that are still owed.
+    pub(super) fn fingerprint(&self) -> u64 {
+        fingerprint_of_unordered(self.open.iter().map(|(number, open)| {
+            let id = self.ids.get(number);
+            (id, &open.event, &open.body, open.retried, open.due_at)
+        }))
+    }
+
+    fn row(&self, number: u64, open: &Open) -> WebhookRow {
+        WebhookRow {
+            id: self.ids.get(&number).cloned().unwrap_or_default(),
+            event: open.event.clone(),
+            order_id: open.order_id.clone(),
+            state: if open.sending {
+                WebhookState::Sending
+            } else {
+                WebhookState::Waiting
+            },
+            retried: open.retried,
+            status: self.statuses.get(&number).copied(),
+            due_at: Some(open.due_at),
+        }
+    }
+}
+
+impl Engine {
+    /// From now on events are kept for the merchant and handed out by
+    /// [`Engine::due_webhooks`]; payments lapse when their time comes, not when they are next
+    /// looked at.
+    pub fn want_webhooks(&mut self) {
+        if !self.outbox.wanted {
+            self.outbox.wanted = true;
+            self.bank.want_news();
+        }
+    }
+
+    /// From now on nothing is kept for the merchant; what waits stays.
+    pub fn refuse_webhooks(&mut self) {
+        self.outbox.wanted = false;
+    }
+
+    /// Turns what has happened since it was last called into events, and lets time do its work.
+    /// Call it after every step, in the same breath. Returns whether there is anything new.
+    pub fn announce(&mut self, now: DateTime<Utc>) -> bool {
+        if !self.outbox.wanted {
+            return false;
+        }
+        let before = self.outbox.next;
+        self.bank.elapse(now);
+        self.elapse_payouts(now);
+        for news in self.news(now) {
+            self.queue_news(now, news);
+        }
+        self.outbox.next > before
+    }
+
+    fn queue_news(&mut self, now: DateTime<Utc>, news: News) {
+        let affliction = self.faults.strike_webhook(now, news.order_id.as_deref());
+        if affliction.lost {
+            let row = WebhookRow {
+                id: self.outbox.random.key("whtrans_", 24),
+                event: news.event.to_owned(),
+                order_id: news.order_id,
+                state: WebhookState::Lost,
+                retried: 0,
+                status: None,
+                due_at: None,
+            };
+            self.outbox.end(row);
+            return;
+        }
+        let delay_ms: u64 = affliction
+            .delays
+            .iter()
+            .map(|(min, max)| self.outbox.random.between(*min, *max))
+            .sum();
+        let due_at = now + TimeDelta::milliseconds(i64::try_from(delay_ms).unwrap_or(0));
+        // A doubled event has a transmission id of its own: only its content tells.
+        for _ in 0..=affliction.copies {
+            if self.outbox.open.len() >= OPEN_MAX {
+                self.give_up_oldest();
+            }
+            let id = self.outbox.random.key("whtrans_", 24);
+            self.make(Change::WebhookQueued {
+                id,
+                event: news.event.to_owned(),
+                order_id: news.order_id.clone(),
+                body: news.body.clone(),
+                signed: is_signed(news.event),
+                due_at,
+            });
+        }
+    }
+
+    fn give_up_oldest(&mut self) {
+        if let Some(id) = self.outbox.ids.values().next().cloned() {
+            self.end_webhook(&id, WebhookState::GivenUp, None);
+        }
+    }
+
+    /// An event that the merchant makes up for a test: any name, any content.
+    pub fn send_webhook(&mut self, now: DateTime<Utc>, event: &str, data: &serde_json::Value) {
+        let id = self.outbox.random.key("whtrans_", 24);
+        let body = self.envelope(now, event, data);
+        self.make(Change::WebhookQueued {
+            id,
+            event: event.to_owned(),
+            order_id: None,
+            body,
+            signed: is_signed(event),
+            due_at: now,
+        });
+    }
+
+    /// Events whose time has come, oldest first, at most `max`; each is on its way until
+    /// [`Engine::webhook_tried`] tells what became of it.
+    pub fn due_webhooks(&mut self, now: DateTime<Utc>, max: usize) -> Vec<Transmission> {
+        let outbox = &mut self.outbox;
+        let numbers: Vec<_> = outbox
+            .due
+            .range(..=(now, u64::MAX))
+            .take(max)
+            .copied()
+            .collect();
+        let mut due = Vec::with_capacity(numbers.len());
+        for (due_at, number) in numbers {
+            outbox.due.remove(&(due_at, number));
+            if let (Some(open), Some(id)) = (outbox.open.get_mut(&number), outbox.ids.get(&number))
+            {
+                open.sending = true;
+                due.push(Transmission {
+                    id: id.clone(),
+                    retried: open.retried,
+                    body: Arc::clone(&open.body),
+                    signed: open.signed,
+                });
+            }
+        }
+        due
+    }
+
+    /// When there is something to send or to let lapse next.
+    pub fn next_webhook_at(&self) -> Option<DateTime<Utc>> {
+        let due = self.outbox.due.first().map(|(due_at, _)| *due_at);
+        let lapse = self.bank.next_lapse().filter(|_| self.outbox.wanted);
+        let payout = self.next_payout_at().filter(|_| self.outbox.wanted);
+        [due, lapse, payout].into_iter().flatten().min()
+    }
+
+    /// What became of a transmission: the status answered within ten seconds, if any. Anything
+    /// but 200 has it sent again, up to seven times.
+    pub fn webhook_tried(&mut self, now: DateTime<Utc>, id: &str, status: Option<u16>) {
+        let Some(number) = self.outbox.numbers.get(id).copied() else {
+            return;
+        };
+        let Some(open) = self.outbox.open.get(&number).filter(|open| open.sending) else {
+            return;
+        };
+        if status == Some(200) {
+            self.end_webhook(id, WebhookState::Delivered, status);
+            return;
+        }
+        if let Some(status) = status {
+            self.outbox.statuses.insert(number, status);
+        }
+        let retried = usize::try_from(open.retried).unwrap_or(usize::MAX);
+        match RETRY_AFTER_MINUTES.get(retried) {
+            Some(minutes) => {
+                let scale = i64::from(self.webhook_time_scale.max(1));
+                let wait = TimeDelta::milliseconds((minutes * 60_000) / scale);
+                self.make(Change::WebhookTried {
+                    id: id.to_owned(),
+                    again_at: Some(now + wait),
+                });
+            }
+            None => self.end_webhook(id, WebhookState::GivenUp, status),
+        }
+    }
+
+    fn end_webhook(&mut self, id: &str, state: WebhookState, status: Option<u16>) {
+        let number = self.outbox.numbers.get(id).copied();
+        if let Some((number, open)) =
+            number.and_then(|number| Some((number, self.outbox.open.get(&number)?)))
+        {
+            let row = WebhookRow {
+                state,
+                status: status.or(self.outbox.statuses.get(&number).copied()),
+                due_at: None,
+                ..self.outbox.row(number, open)
+            };
+            self.outbox.end(row);
+        }
+        self.make(Change::WebhookTried {
+            id: id.to_owned(),
+            again_at: None,
+        });
+    }
+
+    /// Events that wait or are on their way, then those that ended lately; at most `limit` each.
+    pub fn webhooks(&self, limit: usize) -> Vec<WebhookRow> {
+        let open = self.outbox.open.iter();
+        let open = open.map(|(number, open)| self.outbox.row(*number, open));
+        let ended = self.outbox.ended.iter().rev().cloned();
+        open.take(limit).chain(ended.take(limit)).collect()
+    }
+}
+
+/// Only events of payouts and sellers are signed (Toss, webhook page).
+fn is_signed(event: &str) -> bool {
+    matches!(event, "payout.changed" | "seller.changed")
+}
