@@ -221,6 +221,20 @@ impl Payment {
         self.receipt.as_ref()?.url.as_deref()
     }
 
+    /// Whether all of it was given back: told by the balance, for a payment that was cancelled in
+    /// several parts stays `PARTIAL_CANCELED` (measured by others). Without a balance, whether its
+    /// status is `CANCELED`.
+    pub fn is_wholly_refunded(&self) -> bool {
+        let canceled = matches!(
+            self.status,
+            PaymentStatus::Canceled | PaymentStatus::PartialCanceled
+        );
+        match self.balance_amount {
+            Some(balance) => balance.is_zero() && (canceled || !self.cancels().is_empty()),
+            None => self.status == PaymentStatus::Canceled,
+        }
+    }
+
     /// All cancels, oldest first; none if Toss sent none.
     pub fn cancels(&self) -> &[Cancel] {
         self.cancels.as_deref().unwrap_or_default()
