@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p toss-client --features testing --bench confirm`
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot begin says so")]
+
 use std::{
     future::Future,
     hint::black_box,
@@ -39,7 +41,10 @@ impl Transport for Answering {
 /// What is ready at once needs no executor.
 fn now<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("the transport of the benchmark never waits"),
     }

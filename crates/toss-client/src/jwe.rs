@@ -159,8 +159,8 @@ mod tests {
     /// to `1f`, the nonce `000102030405060708090a0b` and the header below.
     #[test]
     fn a_body_sealed_by_another_implementation_opens() {
-        let digits: String = (0..32).map(|byte| format!("{byte:02x}")).collect();
-        let key = SecurityKey::parse(&digits).unwrap();
+        let bytes: Vec<u8> = (0..32).collect();
+        let key = SecurityKey::parse(&hex::encode(bytes)).unwrap();
         let sealed = include_str!("../tests/fixtures/jwe_by_python.txt");
         let plain = open(&key, sealed.as_bytes()).unwrap();
         assert_eq!(
