@@ -6,7 +6,9 @@
 mod shop;
 
 use rust_decimal::Decimal;
-use toss_client::{BrandpayPaymentRequest, ConfirmRequest, IdempotencyKey, TokenRequest};
+use toss_client::{
+    BrandpayPaymentRequest, BrandpayTerm, ConfirmRequest, IdempotencyKey, TokenRequest,
+};
 
 #[tokio::main]
 async fn main() -> shop::Outcome {
@@ -15,7 +17,7 @@ async fn main() -> shop::Outcome {
     let key = |use_: &str| IdempotencyKey::parse(format!("{order}:{use_}"));
 
     let terms = client.brandpay_terms(&customer, "REGISTER").await?;
-    let ids: Vec<_> = terms.iter().filter_map(|term| term.id()).collect();
+    let ids: Vec<_> = terms.iter().filter_map(BrandpayTerm::id).collect();
     let ids: Vec<_> = ids.iter().map(String::as_str).collect();
     let agreed = client
         .agree_brandpay_terms(&customer, "REGISTER", &ids, &key("agree")?)

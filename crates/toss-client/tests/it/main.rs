@@ -34,7 +34,7 @@ use toss_client::{ConfirmRequest, IdempotencyKey};
 use toss_client::{SecretKey, TossClient};
 
 /// Toss's published documentation key.
-#[cfg(any(feature = "rustls", feature = "testing"))]
+#[cfg(feature = "rustls")]
 const SECRET_KEY: &str = "test_gsk_docs_OaPz8L5KdmQXkzRz3y47BMw6";
 
 const CARD: &str = include_str!("../fixtures/2022-11-16_card.json");

@@ -23,7 +23,7 @@ fn at(script: impl IntoIterator<Item = Play>) -> (TossClient, MockTransport) {
 }
 
 /// A payment of 1,000 won with these changes.
-fn payment(changes: Value) -> Value {
+fn payment(changes: &Value) -> Value {
     let mut payment = json!({
         "paymentKey": "pk", "orderId": "order-1", "status": "DONE", "totalAmount": 1_000,
         "balanceAmount": 1_000, "currency": "KRW",
@@ -34,7 +34,7 @@ fn payment(changes: Value) -> Value {
     payment
 }
 
-fn plays(changes: Value) -> Play {
+fn plays(changes: &Value) -> Play {
     Play::answer(200, payment(changes).to_string())
 }
 
@@ -54,7 +54,7 @@ async fn a_checked_confirm_is_ok_only_for_what_was_asked() {
         json!({"currency": null}),
         json!({"totalAmount": "1000.00"}),
     ] {
-        let (client, _) = at([plays(good)]);
+        let (client, _) = at([plays(&good)]);
         client
             .confirm_checked(&request(), "KRW", &key("k"))
             .await
@@ -80,7 +80,7 @@ async fn a_checked_confirm_is_ok_only_for_what_was_asked() {
             Difference::Status(PaymentStatus::Aborted),
         ),
     ] {
-        let (client, _) = at([plays(changes)]);
+        let (client, _) = at([plays(&changes)]);
         let error = client
             .confirm_checked(&request(), "KRW", &key("k"))
             .await
@@ -113,11 +113,11 @@ async fn every_status_of_a_lost_confirm_has_its_resolution() {
         ("PARTIAL_CANCELED", "Returned"),
         ("OF_TOMORROW", "Unclear"),
     ] {
-        let (client, _) = at([plays(json!({"status": status}))]);
+        let (client, _) = at([plays(&json!({"status": status}))]);
         let resolution = client.resolve_confirm(&request(), "KRW").await.unwrap();
         assert!(format!("{resolution:?}").starts_with(name), "{status}");
     }
-    let (client, _) = at([plays(json!({"totalAmount": 999}))]);
+    let (client, _) = at([plays(&json!({"totalAmount": 999}))]);
     let resolution = client.resolve_confirm(&request(), "KRW").await.unwrap();
     assert!(matches!(resolution, Resolution::Different { .. }));
 }
@@ -128,7 +128,7 @@ async fn a_payment_is_absent_only_after_several_checks_by_key_and_order() {
     let resolution = client.resolve_confirm(&request(), "KRW").await.unwrap();
     assert!(matches!(resolution, Resolution::Absent));
     assert_eq!(transport.sent().len(), 6);
-    let script = [absent(), absent(), absent(), plays(json!({}))];
+    let script = [absent(), absent(), absent(), plays(&json!({}))];
     let (client, _) = at(script);
     let resolution = client.resolve_confirm(&request(), "KRW").await.unwrap();
     assert!(matches!(resolution, Resolution::Approved(_)));
@@ -144,7 +144,7 @@ async fn a_question_that_fails_resolves_nothing() {
 #[tokio::test]
 async fn a_billing_charge_is_resolved_by_its_order() {
     let charge = toss_client::BillingRequest::new("c", "order-1", "구독", Decimal::from(1_000));
-    let (client, transport) = at([plays(json!({}))]);
+    let (client, transport) = at([plays(&json!({}))]);
     let resolution = client.resolve_billing(&charge).await.unwrap();
     assert!(matches!(resolution, Resolution::Approved(_)));
     assert!(
@@ -162,7 +162,7 @@ fn cancel(key: &str, amount: i64, status: &str) -> Value {
 async fn a_lost_cancel_is_told_by_what_is_new_since_it_was_sent() {
     let old = cancel("t-1", 100, "DONE");
     let before = json!({"balanceAmount": 900, "cancels": [old]});
-    let before: Payment = serde_json::from_value(payment(before)).unwrap();
+    let before: Payment = serde_json::from_value(payment(&before)).unwrap();
     let part = CancelRequest::part_of(&before, Decimal::from(100), "변심");
     let all = CancelRequest::new("변심");
     let after =
@@ -213,7 +213,7 @@ async fn a_lost_cancel_is_told_by_what_is_new_since_it_was_sent() {
             "Done",
         ),
     ] {
-        let (client, _) = at([plays(changes.clone())]);
+        let (client, _) = at([plays(&changes)]);
         let resolution: CancelResolution = client.resolve_cancel(&before, request).await.unwrap();
         assert!(
             format!("{resolution:?}").starts_with(name),
@@ -224,8 +224,8 @@ async fn a_lost_cancel_is_told_by_what_is_new_since_it_was_sent() {
 
 #[test]
 fn a_full_refund_is_told_by_the_balance() {
-    let refunded = |changes| -> bool {
-        serde_json::from_value::<Payment>(payment(changes))
+    let refunded = |changes: Value| -> bool {
+        serde_json::from_value::<Payment>(payment(&changes))
             .unwrap()
             .is_wholly_refunded()
     };

@@ -10,8 +10,7 @@ use std::{
 };
 
 use toss_client::{
-    Attempt, Endpoint, IdempotencyKey, Observer, SecretKey, SecurityKey, TossClient,
-    testing::ManualRuntime,
+    Attempt, Endpoint, IdempotencyKey, Observer, SecretKey, TossClient, testing::ManualRuntime,
 };
 use toss_sandbox::{RunningSandbox, Sandbox, SandboxConfig};
 
@@ -75,7 +74,7 @@ impl World {
         let heard = Heard::default();
         let client = TossClient::builder(SecretKey::parse(API_KEY).unwrap())
             .observer(heard.clone())
-            .build_on(Recorded::default(), ManualRuntime::default())
+            .build_on(Recorded, ManualRuntime::default())
             .unwrap();
         Self::of(client, heard)
     }
@@ -93,7 +92,8 @@ impl World {
         }
         let mut world = Self::of(builder.build().unwrap(), heard);
         // Orders of earlier runs are still there.
-        world.prefix = IdempotencyKey::generate().unwrap().as_str()[..16].to_owned();
+        let unique = IdempotencyKey::generate().unwrap();
+        world.prefix = unique.as_str().chars().take(16).collect();
         Some(world)
     }
 
@@ -124,11 +124,6 @@ impl World {
             Some((sandbox, _)) => sandbox.authenticate(order, amount),
             None => "payment-key".to_owned(),
         }
-    }
-
-    pub(crate) fn security_key(&self) -> SecurityKey {
-        let text = env::var("TOSS_CONTRACT_SECURITY_KEY").unwrap_or_else(|_| "0".repeat(64));
-        SecurityKey::parse(&text).unwrap()
     }
 
     /// Whether what comes back is a recorded shape, which knows nothing of the request.
