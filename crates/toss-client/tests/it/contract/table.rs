@@ -25,7 +25,7 @@ fn table() -> String {
             Alone::Needs(whom) => format!("needs {whom}"),
         };
         lines.push(format!(
-            "| `{}` | [`{call}`](TossClient::{call}) | `{}` | {at} | {alone} |",
+            "| `{}` | `{call}` | `{}` | {at} | {alone} |",
             case.endpoint,
             case.example,
             call = case.call,
