@@ -196,3 +196,79 @@ fn list_path(path: &str, cursor: Option<&str>, limit: Option<u16>) -> String {
         .with_some("limit", limit)
         .text()
 }
+
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests {
+    use rust_decimal::Decimal;
+
+    use super::*;
+    use crate::{
+        SecretKey, jwe,
+        testing::{ManualRuntime, MockTransport, Play},
+    };
+
+    fn security_key() -> SecurityKey {
+        SecurityKey::parse(&"a".repeat(64)).unwrap()
+    }
+
+    /// The outcome of asking for one payout when Toss answers so, encrypted; and what was sent.
+    async fn asked(status: u16, answer: &str) -> (Result<Answer<Vec<Payout>>, Error>, Vec<u8>) {
+        let runtime = ManualRuntime::default();
+        let sealed = jwe::seal(&security_key(), answer.as_bytes(), &runtime).unwrap();
+        let transport = MockTransport::new([Play::answer(status, sealed)]);
+        let client = TossClient::builder(SecretKey::parse("test_sk_1").unwrap())
+            .build_on(transport.clone(), runtime)
+            .unwrap();
+        let payout = PayoutRequest::express("p-1", "seller-1", Decimal::from(1_000));
+        let key = IdempotencyKey::parse("k").unwrap();
+        let outcome = client
+            .request_payouts(&[payout], &security_key(), &key)
+            .await;
+        let body = transport.sent()[0].body.clone().unwrap();
+        (outcome, body)
+    }
+
+    #[tokio::test]
+    async fn a_payout_is_sent_encrypted_and_its_answer_decrypted() {
+        let answer = r#"{"entityBody": {"items": [{"id": "FPA_1", "status": "REQUESTED"}]}}"#;
+        let (outcome, sent) = asked(200, answer).await;
+        assert_eq!(outcome.unwrap()[0].id(), "FPA_1");
+        let plain: Value =
+            serde_json::from_slice(&jwe::open(&security_key(), &sent).unwrap()).unwrap();
+        assert_eq!(plain[0]["refPayoutId"], "p-1");
+    }
+
+    #[tokio::test]
+    async fn an_encrypted_error_is_a_rejection() {
+        let answer = r#"{"traceId": "t", "error": {"code": "UNAUTHORIZED_KEY", "message": "말"}}"#;
+        let (outcome, _) = asked(401, answer).await;
+        match outcome.unwrap_err() {
+            Error::Rejected(rejection) => {
+                assert_eq!(rejection.code, "UNAUTHORIZED_KEY");
+                assert_eq!(rejection.trace_id.as_deref(), Some("t"));
+            }
+            error => panic!("{error:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_decrypt_counts_as_executed() {
+        let runtime = ManualRuntime::default();
+        let other = SecurityKey::parse(&"b".repeat(64)).unwrap();
+        let sealed = jwe::seal(&other, b"{}", &runtime).unwrap();
+        let client = TossClient::builder(SecretKey::parse("test_sk_1").unwrap())
+            .build_on(MockTransport::new([Play::answer(200, sealed)]), runtime)
+            .unwrap();
+        let payout = PayoutRequest::express("p-1", "seller-1", Decimal::from(1_000));
+        let key = IdempotencyKey::parse("k").unwrap();
+        let error = client
+            .request_payouts(&[payout], &security_key(), &key)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, Error::Undecodable { status: 200, .. }),
+            "{error:?}"
+        );
+    }
+}
