@@ -58,7 +58,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "toss-client",
         uses: NONE,
-        tests_use: NONE,
+        tests_use: Allowed::Only(&["toss-sandbox"]),
         pure: false,
     },
     Rule {

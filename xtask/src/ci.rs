@@ -7,7 +7,7 @@
 //! answers them alike: clippy leaves checked dependencies behind that the later checks and rustdoc
 //! read, and tests, simulation, chaos and bench share one compiled set.
 //!
-//! "Each crate alone" is `cargo check -p` with default features and without dev-dependencies:
+//! "Each crate and each feature alone" is `cargo check -p` with default features and without dev-dependencies:
 //! what a user of one crate, or `cargo run`, builds. It finds a crate that compiles only because
 //! a neighbour switches on a feature of a shared dependency, and it costs a check of the few
 //! dependencies whose features then differ. The tests of each crate are run once, in the step
@@ -31,6 +31,12 @@ use crate::{
     arrows, bench, cargo::Cargo, chaos, error_pages, graph::Graph, simulate,
     surroundings::Surroundings,
 };
+
+/// The features of `toss-client`, which other teams take alone: each must compile without the
+/// rest, and the empty one is none at all.
+const CLIENT_FEATURES: [&str; 7] = [
+    "", "rustls", "payouts", "brandpay", "webhooks", "blocking", "testing",
+];
 
 /// One thing that must hold.
 struct Step {
@@ -86,10 +92,15 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
 
 /// The cheap steps come first, so that a slip costs seconds.
 fn steps(members: &[String]) -> Vec<Step> {
-    let alone = members
+    let crates = members
         .iter()
-        .map(|member| Cargo::line("check --profile ci --package").args([member]))
-        .collect();
+        .map(|member| Cargo::line("check --profile ci --package").args([member]));
+    let features = CLIENT_FEATURES.iter().map(|feature| {
+        Cargo::line(&format!(
+            "check --profile ci --package toss-client --no-default-features --features={feature}"
+        ))
+    });
+    let alone = crates.chain(features).collect();
     let check = |title, check, repeat| Step {
         title,
         work: Work::Check { check, repeat },
@@ -107,7 +118,12 @@ fn steps(members: &[String]) -> Vec<Step> {
             "clippy",
             "clippy --profile ci --workspace --all-features --all-targets -- -D warnings",
         ),
-        calls("each crate alone", alone),
+        calls("each crate and each feature alone", alone),
+        // Who depends on the client alone gets what this packs. Compiling it again is left out.
+        call(
+            "client as a package",
+            "package --package toss-client --allow-dirty --no-verify",
+        ),
         call(
             "all tests",
             "test --profile ci --workspace --all-features --lib --bins --tests",
@@ -284,11 +300,31 @@ mod tests {
         assert!(calls.contains(&"cargo check --profile ci --package storage".to_owned()));
     }
 
+    #[test]
+    fn every_feature_of_the_client_is_checked_alone() {
+        let manifest = include_str!("../../crates/toss-client/Cargo.toml");
+        let (_, rest) = manifest.split_once("[features]\n").unwrap();
+        let (features, _) = rest.split_once("\n[").unwrap();
+        let mut named: Vec<_> = features
+            .lines()
+            .filter_map(|line| line.split_once(" = [").map(|(name, _)| name))
+            .filter(|name| *name != "default")
+            .collect();
+        named.push("");
+        let mut checked = CLIENT_FEATURES.to_vec();
+        named.sort_unstable();
+        checked.sort_unstable();
+        assert_eq!(named, checked);
+    }
+
     /// Chaos and bench build by themselves and are no calls; each has a test of its own for it.
     #[test]
     fn no_step_splits_the_compiled_dependencies() {
         for call in calls(&steps(&["kernel".to_owned()])) {
-            if call.starts_with("cargo fmt ") {
+            if ["cargo fmt ", "cargo package "]
+                .iter()
+                .any(|free| call.starts_with(free))
+            {
                 continue;
             }
             assert!(call.contains(" --profile ci "), "{call}");

@@ -5,56 +5,41 @@
 //! `TOSS_BASE_URL` points it at a sandbox, for instance `http://127.0.0.1:8090`.
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
 
-use std::{env, error::Error as StdError};
+mod shop;
 
 use rust_decimal::Decimal;
-use toss_client::{ConfirmRequest, Error, ErrorClass, IdempotencyKey, SecretKey, TossClient};
+use toss_client::{ConfirmRequest, Error, ErrorClass, IdempotencyKey};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn StdError>> {
-    let mut arguments = env::args().skip(1);
-    let (Some(payment_key), Some(order_id), Some(amount)) =
-        (arguments.next(), arguments.next(), arguments.next())
-    else {
-        return Err("usage: confirm PAYMENT_KEY ORDER_ID AMOUNT".into());
-    };
+async fn main() -> shop::Outcome {
+    let [payment_key, order_id, amount] = shop::arguments("confirm PAYMENT_KEY ORDER_ID AMOUNT")?;
+    // The merchant's own, stored before the window opened; not what the browser brings.
     let amount: Decimal = amount.parse()?;
+    let client = shop::builder()?.build()?;
 
-    let mut builder = TossClient::builder(SecretKey::parse(&env::var("TOSS_SECRET_KEY")?)?);
-    if let Ok(url) = env::var("TOSS_BASE_URL") {
-        builder = builder.base_url(&url)?;
-    }
-    let client = builder.build()?;
-
-    // A shop stores this key with the attempt before it sends anything.
+    // A shop stores this key, and the request's fingerprint, before it sends anything.
     let key = IdempotencyKey::parse(format!("{order_id}:1"))?;
     let request = ConfirmRequest::new(payment_key, order_id.as_str(), amount);
-    match client.confirm(&request, &key).await {
-        Ok(payment) if payment.order_id == order_id && payment.total_amount == amount => {
-            println!(
-                "{}, receipt at {}",
-                payment.status,
-                payment.receipt_url().unwrap_or("-")
-            );
-        }
-        Ok(payment) => {
-            println!(
-                "approved {} for {}: cancel it",
-                payment.total_amount, payment.order_id
-            );
-        }
+    match client.confirm_checked(&request, "KRW", &key).await {
+        Ok(payment) => println!("{}, receipt {:?}", payment.status, payment.receipt_url()),
+        Err(Error::Mismatch { difference, .. }) => println!("cancel it: {difference}"),
+        Err(Error::NotSent { reason, .. }) => println!("nothing happened: {reason}"),
         Err(Error::Unknown { reason, .. }) => {
             println!("{reason}; asking");
-            let found = client.payment_by_order(&order_id).await?;
-            println!("{}", found.status);
+            println!("{:?}", client.resolve_confirm(&request, "KRW").await?);
         }
         Err(error) => match error.class() {
             ErrorClass::UserFixable | ErrorClass::Terminal | ErrorClass::Config => {
                 println!("no money moved: {error}");
             }
-            ErrorClass::RetrySameKey => println!("send it again with the same key: {error}"),
+            ErrorClass::RetrySameKey => {
+                println!("still running, the same key again: {error}");
+                // What `confirm_checked` does beyond this is one comparison.
+                client.confirm(&request, &key).await?;
+            }
             ErrorClass::RetryWait | ErrorClass::QueryFirst | ErrorClass::DoneEquivalent => {
                 println!("ask before anything else: {error}");
+                println!("{}", client.payment_by_order(&order_id).await?.status);
             }
         },
     }

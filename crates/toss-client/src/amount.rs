@@ -47,6 +47,15 @@ fn written(amount: Decimal) -> Option<Written> {
     (from_text(&fraction.to_string()) == Some(amount)).then_some(Written::Fraction(fraction))
 }
 
+/// A number; a numeric string where a number would lose digits.
+pub(crate) fn to_value(amount: Decimal) -> Value {
+    match written(amount) {
+        Some(Written::Integer(integer)) => integer.into(),
+        Some(Written::Fraction(fraction)) => fraction.into(),
+        None => amount.normalize().to_string().into(),
+    }
+}
+
 /// Whether a JSON number carries this amount without loss.
 pub(crate) fn is_exact(amount: Decimal) -> bool {
     written(amount).is_some()

@@ -2,6 +2,20 @@
 
 use std::{fmt, ops::Deref};
 
+use http::HeaderMap;
+
+const TRACE_ID_HEADER: &str = "x-tosspayments-trace-id";
+
+/// A replayed answer carries the first call's id and its own.
+pub(crate) fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let ids: Vec<_> = headers
+        .get_all(TRACE_ID_HEADER)
+        .iter()
+        .filter_map(|id| id.to_str().ok())
+        .collect();
+    (!ids.is_empty()).then(|| ids.join(", "))
+}
+
 /// A decoded answer, with what an audit needs beside it. It dereferences to the value.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -15,6 +29,18 @@ pub struct Answer<T> {
     pub trace_id: Option<String>,
     /// The body as it came: **confidential**, mask it before it is stored or shown.
     pub body: RawBody,
+}
+
+impl<T> Answer<T> {
+    /// The same answer around another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer {
+            value: change(self.value),
+            http_status: self.http_status,
+            trace_id: self.trace_id,
+            body: self.body,
+        }
+    }
 }
 
 impl<T> Deref for Answer<T> {
@@ -44,6 +70,14 @@ impl RawBody {
     /// The text itself.
     pub fn into_string(self) -> String {
         self.0
+    }
+
+    /// The text; what is not UTF-8 is replaced by U+FFFD.
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(
+            String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        )
     }
 
     /// The longest valid beginning of `bytes` within `len_max` bytes; what is not UTF-8 is

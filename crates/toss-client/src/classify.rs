@@ -26,6 +26,40 @@ pub enum ErrorClass {
     UserFixable,
 }
 
+impl ErrorRow {
+    /// Whether the code is documented for this call. The lists have gaps: `false` does not mean
+    /// that it cannot come.
+    pub fn is_listed_for(&self, endpoint: Endpoint) -> bool {
+        let words = self.endpoints.split([',', ' ', '(', ')']);
+        words.into_iter().any(|word| names(word, endpoint))
+    }
+}
+
+/// What the short words of the column `endpoints` stand for.
+fn names(word: &str, endpoint: Endpoint) -> bool {
+    use Endpoint::{
+        ApproveBilling, CancelCashReceipt, CancelPayment, ConfirmPayment, GetPayment,
+        GetPaymentByOrder, IssueBillingKey, IssueBillingKeyByCard, IssueCashReceipt,
+        IssueVirtualAccount, KeyInPayment, ListCashReceipts, ListSettlements, ListTransactions,
+        RequestSettlement,
+    };
+    let calls: &[Endpoint] = match word {
+        "all" | "any" => return true,
+        "confirm" => &[ConfirmPayment],
+        "get" => &[GetPayment, GetPaymentByOrder],
+        "cancel" => &[CancelPayment],
+        "keyin" => &[KeyInPayment],
+        "va" => &[IssueVirtualAccount],
+        "billing_issue" => &[IssueBillingKey, IssueBillingKeyByCard],
+        "billing" => &[ApproveBilling],
+        "tx" => &[ListTransactions],
+        "settle" => &[ListSettlements, RequestSettlement],
+        "cash" | "cash-receipts" => &[IssueCashReceipt, CancelCashReceipt, ListCashReceipts],
+        _ => &[],
+    };
+    calls.contains(&endpoint)
+}
+
 impl ErrorClass {
     fn parse(text: &str) -> Option<Self> {
         Some(match text {
@@ -74,11 +108,11 @@ static TABLE: LazyLock<(Vec<ErrorRow>, usize)> = LazyLock::new(|| {
     (rows, malformed)
 });
 
-static CLASS_BY_CODE: LazyLock<HashMap<&'static str, ErrorClass>> = LazyLock::new(|| {
+static ROW_BY_CODE: LazyLock<HashMap<&'static str, &'static ErrorRow>> = LazyLock::new(|| {
     let coded = error_table()
         .iter()
         .filter(|row| !row.code.starts_with('('));
-    coded.map(|row| (row.code, row.class)).collect()
+    coded.map(|row| (row.code, row)).collect()
 });
 
 fn parse_row(line: &'static str) -> Option<ErrorRow> {
@@ -104,6 +138,11 @@ pub fn error_table() -> &'static [ErrorRow] {
     &TABLE.0
 }
 
+/// The row of a code, if it is known.
+pub fn error_row(code: &str) -> Option<&'static ErrorRow> {
+    ROW_BY_CODE.get(code).copied()
+}
+
 /// What an explained error asks for. Decided by code and call, not by HTTP status, for Toss's
 /// statuses do not say whether money moved.
 ///
@@ -123,10 +162,7 @@ pub fn classify(endpoint: Endpoint, status: u16, code: &str, message: &str) -> E
     {
         return ErrorClass::Terminal;
     }
-    CLASS_BY_CODE
-        .get(code)
-        .copied()
-        .unwrap_or(ErrorClass::QueryFirst)
+    error_row(code).map_or(ErrorClass::QueryFirst, |row| row.class)
 }
 
 #[cfg(test)]
@@ -134,14 +170,6 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-
-    const ENDPOINTS: [Endpoint; 5] = [
-        Endpoint::ConfirmPayment,
-        Endpoint::GetPayment,
-        Endpoint::GetPaymentByOrder,
-        Endpoint::CancelPayment,
-        Endpoint::ListTransactions,
-    ];
 
     #[test]
     fn every_line_of_the_file_is_a_row_and_no_code_appears_twice() {
@@ -157,12 +185,42 @@ mod tests {
             .iter()
             .filter(|row| !row.code.starts_with('('))
         {
-            for endpoint in ENDPOINTS {
+            for endpoint in Endpoint::ALL {
                 let status = row.status.unwrap_or(400);
                 let class = classify(endpoint, status, row.code, row.message_ko);
                 assert_eq!(class, row.class, "{} at {endpoint}", row.code);
             }
         }
+    }
+
+    /// Words of the column that name no call of this crate.
+    const NO_CALL: [&str; 13] = [
+        "POST",
+        "GET",
+        "test",
+        "key",
+        "sdk",
+        "manual",
+        "listed",
+        "failure",
+        "others",
+        "transport",
+        "Payment.failure",
+        "window",
+        "",
+    ];
+
+    #[test]
+    fn every_word_of_the_column_of_calls_is_known() {
+        for row in error_table() {
+            for word in row.endpoints.split([',', ' ', '(', ')']) {
+                let known = Endpoint::ALL.iter().any(|call| names(word, *call));
+                assert!(known || NO_CALL.contains(&word), "{word} of {}", row.code);
+            }
+        }
+        let row = error_row("CARD_PROCESSING_ERROR").unwrap();
+        assert!(row.is_listed_for(Endpoint::ConfirmPayment));
+        assert!(!row.is_listed_for(Endpoint::GetBalance));
     }
 
     #[test]

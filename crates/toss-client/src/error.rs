@@ -1,8 +1,8 @@
 //! How a call can end without an answer that could be used.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use crate::{Endpoint, ErrorClass, RawBody, classify};
+use crate::{Answer, Difference, Endpoint, ErrorClass, Payment, RawBody, classify};
 
 /// The underlying cause of an error, for logs. It never holds the URL, a key or a body.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -64,6 +64,18 @@ pub enum Error {
         /// `x-tosspayments-trace-id`, if any.
         trace_id: Option<String>,
     },
+    /// Toss executed something else than was asked for: another order, amount, currency or
+    /// status. **Money may have moved**; only
+    /// [`confirm_checked`](crate::TossClient::confirm_checked) says this.
+    #[error("{endpoint}: executed, but {difference}")]
+    Mismatch {
+        /// The call.
+        endpoint: Endpoint,
+        /// What differs first.
+        difference: Difference,
+        /// What Toss answered.
+        answer: Box<Answer<Payment>>,
+    },
 }
 
 /// How an answer was lost.
@@ -116,6 +128,9 @@ pub struct Rejection {
     pub trace_id: Option<String>,
     /// At most [`ERROR_BODY_BYTES_MAX`](crate::ERROR_BODY_BYTES_MAX) of the body.
     pub body: RawBody,
+    /// How long Toss asks to wait (`Retry-After` in seconds). It documents no such header, so
+    /// this is mostly `None`, also with 429.
+    pub retry_after: Option<Duration>,
 }
 
 impl Rejection {
@@ -131,6 +146,7 @@ impl Rejection {
             class: classify(endpoint, status, code, message),
             trace_id: None,
             body: RawBody::default(),
+            retry_after: None,
         }
     }
 }
@@ -173,7 +189,8 @@ impl Error {
             Self::InvalidRequest { endpoint, .. }
             | Self::NotSent { endpoint, .. }
             | Self::Unknown { endpoint, .. }
-            | Self::Undecodable { endpoint, .. } => *endpoint,
+            | Self::Undecodable { endpoint, .. }
+            | Self::Mismatch { endpoint, .. } => *endpoint,
         }
     }
 
@@ -184,7 +201,21 @@ impl Error {
             Self::NotSent { .. } | Self::Unknown { .. } => ErrorClass::RetrySameKey,
             Self::Rejected(rejection) => rejection.class,
             Self::Undecodable { status: 429, .. } => ErrorClass::RetryWait,
-            Self::Undecodable { .. } => ErrorClass::QueryFirst,
+            Self::Undecodable { .. } | Self::Mismatch { .. } => ErrorClass::QueryFirst,
+        }
+    }
+
+    /// The HTTP status, where an answer began.
+    pub fn http_status(&self) -> Option<u16> {
+        match self {
+            Self::Rejected(Rejection { status, .. })
+            | Self::Undecodable { status, .. }
+            | Self::Unknown {
+                reason: UnknownReason::AnswerCutShort { status, .. },
+                ..
+            } => Some(*status),
+            Self::Mismatch { answer, .. } => Some(answer.http_status),
+            Self::InvalidRequest { .. } | Self::NotSent { .. } | Self::Unknown { .. } => None,
         }
     }
 
@@ -197,6 +228,7 @@ impl Error {
                 reason: UnknownReason::AnswerCutShort { trace_id, .. },
                 ..
             } => trace_id.as_deref(),
+            Self::Mismatch { answer, .. } => answer.trace_id.as_deref(),
             Self::InvalidRequest { .. } | Self::NotSent { .. } | Self::Unknown { .. } => None,
         }
     }

@@ -1,8 +1,14 @@
 //! Idempotency keys: obtained before sending, so that the caller can store them first.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::{Arc, OnceLock},
+};
 
 use http::HeaderValue;
+
+use crate::{Fingerprint, runtime};
 
 /// The `Idempotency-Key` of one attempt.
 ///
@@ -11,8 +17,16 @@ use http::HeaderValue;
 /// replays the first order's answer. Send the same key again only after *no answer* or
 /// [`ErrorClass::RetrySameKey`](crate::ErrorClass::RetrySameKey); after any other answer ask
 /// first, then use a new key.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct IdempotencyKey(String);
+///
+/// A key is bound to the first request it is sent with, its clones too, and the client refuses
+/// any other with [`Error::InvalidRequest`](crate::Error::InvalidRequest). Store
+/// [`fingerprint`](Self::fingerprint) beside it, and [`bound_to`](Self::bound_to) keeps the bond
+/// over a restart. Two keys are equal if their texts are.
+#[derive(Clone)]
+pub struct IdempotencyKey {
+    text: String,
+    bond: Arc<OnceLock<Fingerprint>>,
+}
 
 /// Why a text cannot be an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,29 +66,75 @@ impl IdempotencyKey {
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(InvalidIdempotencyKey::NotVisibleAscii);
         }
-        Ok(Self(text))
+        Ok(Self {
+            text,
+            bond: Arc::default(),
+        })
+    }
+
+    /// A new key of 128 random bits in hexadecimal, or `None` if the operating system has no
+    /// randomness to give.
+    pub fn generate() -> Option<Self> {
+        let mut bytes = [0; 16];
+        runtime::system_random(&mut bytes).then(|| Self {
+            text: hex::encode(bytes),
+            bond: Arc::default(),
+        })
+    }
+
+    /// The key with the bond it had when it was stored.
+    #[must_use]
+    pub fn bound_to(self, fingerprint: Fingerprint) -> Self {
+        Self {
+            text: self.text,
+            bond: Arc::new(OnceLock::from(fingerprint)),
+        }
+    }
+
+    /// The request it is bound to; `None` until it was first used.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.bond.get().copied()
+    }
+
+    /// Binds the key; `false` if it belongs to another request.
+    pub(crate) fn bind(&self, fingerprint: Fingerprint) -> bool {
+        *self.bond.get_or_init(|| fingerprint) == fingerprint
     }
 
     /// The key as it is sent.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// `None` cannot happen for a parsed key.
     pub(crate) fn header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.0).ok()
+        HeaderValue::from_str(&self.text).ok()
+    }
+}
+
+impl PartialEq for IdempotencyKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for IdempotencyKey {}
+
+impl Hash for IdempotencyKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
     }
 }
 
 impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IdempotencyKey({})", self.0)
+        write!(f, "IdempotencyKey({})", self.text)
     }
 }
 
 impl fmt::Display for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -102,5 +162,29 @@ mod tests {
                 Err(InvalidIdempotencyKey::NotVisibleAscii)
             );
         }
+    }
+
+    #[test]
+    fn a_key_and_its_clones_belong_to_one_request_also_after_a_restart() {
+        let (one, other) = (Fingerprint::of("/a", b"{}"), Fingerprint::of("/a", b"[]"));
+        let key = IdempotencyKey::parse("k").unwrap();
+        assert_eq!(key.fingerprint(), None);
+        assert!(key.clone().bind(one) && key.bind(one) && !key.bind(other));
+        let stored = key.fingerprint().unwrap().to_string();
+        let restored = IdempotencyKey::parse("k")
+            .unwrap()
+            .bound_to(stored.parse().unwrap());
+        assert!(restored.bind(one) && !restored.bind(other));
+        assert_eq!(restored, key);
+    }
+
+    #[test]
+    fn generated_keys_are_valid_and_differ() {
+        let (a, b) = (
+            IdempotencyKey::generate().unwrap(),
+            IdempotencyKey::generate().unwrap(),
+        );
+        assert_ne!(a, b);
+        assert_eq!(IdempotencyKey::parse(a.as_str()).unwrap(), a);
     }
 }

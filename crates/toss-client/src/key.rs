@@ -30,6 +30,15 @@ pub enum KeyKind {
     Other,
 }
 
+impl KeyKind {
+    pub(crate) fn is_widget(self) -> bool {
+        match self {
+            Self::WidgetTest | Self::WidgetLive => true,
+            Self::ApiTest | Self::ApiLive | Self::Other => false,
+        }
+    }
+}
+
 /// Why a text is not a secret key. The text itself is not repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -43,6 +52,17 @@ pub enum InvalidSecretKey {
     /// A colon would end the user name of the Basic credentials early.
     #[error("the secret key holds a colon")]
     Colon,
+    /// A client key (`…_ck_`, `…_gck_`) belongs into the browser; Toss takes it for nothing here.
+    #[error("it is a client key, not a secret key")]
+    ClientKey,
+    /// The key is of another kind than was asked for.
+    #[error("the secret key is of kind {found:?}, not {wanted:?}")]
+    Kind {
+        /// What the caller needs.
+        wanted: KeyKind,
+        /// What the prefix says.
+        found: KeyKind,
+    },
 }
 
 impl SecretKey {
@@ -61,7 +81,28 @@ impl SecretKey {
         if text.contains(':') {
             return Err(InvalidSecretKey::Colon);
         }
+        if CLIENT_KEYS
+            .iter()
+            .any(|(prefix, _)| text.starts_with(prefix))
+        {
+            return Err(InvalidSecretKey::ClientKey);
+        }
         Ok(Self(SecretString::from(text)))
+    }
+
+    /// As [`parse`](Self::parse), but of this kind alone: so that a live key in a test's settings
+    /// ends the start, not a payment.
+    ///
+    /// # Errors
+    /// Says what is wrong, without repeating the key.
+    pub fn parse_kind(text: &str, wanted: KeyKind) -> Result<Self, InvalidSecretKey> {
+        let key = Self::parse(text)?;
+        let found = key.kind();
+        if found == wanted {
+            Ok(key)
+        } else {
+            Err(InvalidSecretKey::Kind { wanted, found })
+        }
     }
 
     /// What the key may be used for.
@@ -95,6 +136,61 @@ impl SecretKey {
     }
 }
 
+const CLIENT_KEYS: [(&str, KeyKind); 4] = [
+    ("test_ck_", KeyKind::ApiTest),
+    ("live_ck_", KeyKind::ApiLive),
+    ("test_gck_", KeyKind::WidgetTest),
+    ("live_gck_", KeyKind::WidgetLive),
+];
+
+/// A merchant's client key, which the browser shows to everyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientKey {
+    text: String,
+    kind: KeyKind,
+}
+
+/// The text does not begin as a client key does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a client key begins with test_ck_, live_ck_, test_gck_ or live_gck_")]
+pub struct InvalidClientKey;
+
+impl ClientKey {
+    /// Accepts visible ASCII with one of the documented prefixes; so a secret key, which must
+    /// never reach a browser, is refused.
+    ///
+    /// # Errors
+    /// [`InvalidClientKey`].
+    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidClientKey> {
+        let text = text.into();
+        let found = CLIENT_KEYS
+            .iter()
+            .find(|(prefix, _)| text.starts_with(prefix));
+        match found {
+            Some((_, kind)) if text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Ok(Self { text, kind: *kind })
+            }
+            _ => Err(InvalidClientKey),
+        }
+    }
+
+    /// What the key may be used for.
+    pub fn kind(&self) -> KeyKind {
+        self.kind
+    }
+
+    /// The key as the browser needs it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether both keys are of one kind, as the two of a pair are. Whether they are of one
+    /// merchant id only Toss knows (`INVALID_API_KEY`).
+    pub fn goes_with(&self, secret: &SecretKey) -> bool {
+        self.kind == secret.kind()
+    }
+}
+
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretKey({:?}, [redacted])", self.kind())
@@ -112,7 +208,6 @@ mod tests {
             ("live_sk_abc", KeyKind::ApiLive, true),
             ("test_gsk_abc", KeyKind::WidgetTest, false),
             ("live_gsk_abc", KeyKind::WidgetLive, true),
-            ("test_ck_abc", KeyKind::Other, false),
             ("live_xsk_abc", KeyKind::Other, true),
             ("sandbox", KeyKind::Other, false),
         ];
@@ -152,5 +247,31 @@ mod tests {
     fn debug_does_not_show_the_key() {
         let shown = format!("{:?}", SecretKey::parse("test_sk_hush").unwrap());
         assert_eq!(shown, "SecretKey(ApiTest, [redacted])");
+    }
+
+    #[test]
+    fn a_client_key_is_no_secret_key_and_the_other_way_round() {
+        let docs = "test_gck_docs_Ovk5rk1EwkEbP0W43n07xlzm";
+        assert_eq!(
+            SecretKey::parse(docs).unwrap_err(),
+            InvalidSecretKey::ClientKey
+        );
+        let client = ClientKey::parse(docs).unwrap();
+        assert!(client.goes_with(&SecretKey::parse("test_gsk_abc").unwrap()));
+        assert!(!client.goes_with(&SecretKey::parse("test_sk_abc").unwrap()));
+        for text in ["test_gsk_abc", "live_sk_abc", "", "test_ck_a b"] {
+            assert!(ClientKey::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_kind_than_wanted_is_refused() {
+        assert!(SecretKey::parse_kind("test_sk_a", KeyKind::ApiTest).is_ok());
+        let wanted = KeyKind::WidgetTest;
+        let found = KeyKind::WidgetLive;
+        assert_eq!(
+            SecretKey::parse_kind("live_gsk_a", wanted).unwrap_err(),
+            InvalidSecretKey::Kind { wanted, found }
+        );
     }
 }

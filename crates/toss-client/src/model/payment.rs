@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::{
     Sensitive, Timestamp, amount,
     model::{
+        books::CashReceipt,
         cancel::Cancel,
         card::Card,
         extra::Extra,
@@ -149,6 +150,9 @@ pub struct Payment {
     /// The newest cash receipt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cash_receipt: Option<PaymentCashReceipt>,
+    /// All cash receipts and their cancels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cash_receipts: Option<Vec<CashReceipt>>,
     /// The card company's instant discount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discount: Option<Discount>,
@@ -206,6 +210,7 @@ impl TryFrom<Map<String, Value>> for Payment {
             easy_pay_discount_amount: fields.amount("easyPayDiscountAmount"),
             cancels: fields.optional("cancels"),
             cash_receipt: fields.optional("cashReceipt"),
+            cash_receipts: fields.optional("cashReceipts"),
             discount: fields.optional("discount"),
             receipt: fields.optional("receipt"),
             checkout: fields.optional("checkout"),
@@ -219,6 +224,20 @@ impl Payment {
     /// The address of the buyer's receipt.
     pub fn receipt_url(&self) -> Option<&str> {
         self.receipt.as_ref()?.url.as_deref()
+    }
+
+    /// Whether all of it was given back: told by the balance, for a payment that was cancelled in
+    /// several parts stays `PARTIAL_CANCELED` (measured by others). Without a balance, whether its
+    /// status is `CANCELED`.
+    pub fn is_wholly_refunded(&self) -> bool {
+        let canceled = matches!(
+            self.status,
+            PaymentStatus::Canceled | PaymentStatus::PartialCanceled
+        );
+        match self.balance_amount {
+            Some(balance) => balance.is_zero() && (canceled || !self.cancels().is_empty()),
+            None => self.status == PaymentStatus::Canceled,
+        }
     }
 
     /// All cancels, oldest first; none if Toss sent none.

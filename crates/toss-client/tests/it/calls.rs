@@ -82,7 +82,9 @@ async fn a_replayed_answer_keeps_both_trace_ids() {
 #[tokio::test]
 async fn a_cancel_goes_to_the_escaped_payment_key() {
     let server = server(payment(CARD)).await;
-    let request = CancelRequest::new("변심").amount(Decimal::new(400, 0));
+    let request = CancelRequest::new("변심")
+        .amount(Decimal::new(400, 0))
+        .without_refundable_amount();
     client(&server.uri())
         .cancel("a/b 1", &request, &key("k"))
         .await

@@ -92,7 +92,7 @@ fn a_virtual_account_is_read_in_full() {
         account.settlement_status,
         Some(SettlementStatus::Incompleted)
     );
-    assert!(payment.extra.get("cashReceipts").is_some());
+    assert!(payment.cash_receipts.is_some());
 }
 
 #[test]

@@ -5,7 +5,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use toss_client::{Payment, SecretKey, TossClient};
+use rust_decimal::Decimal;
+use toss_client::{
+    BillingKeyRequest, CancelRequest, CardBillingKeyRequest, CardNumbers, CashReceiptRequest,
+    CashReceiptType, KeyInRequest, Payment, RefundReceiveAccount, SecretKey, TossClient,
+    VirtualAccountRequest,
+};
 use tracing_subscriber::fmt::MakeWriter;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
 
@@ -50,6 +55,29 @@ fn debug_of_client_and_builder_shows_no_key() {
         .build()
         .unwrap();
     assert_nothing_private(&format!("{client:?}"));
+}
+
+#[test]
+fn debug_of_requests_shows_nothing_private() {
+    let card = CardNumbers::new("9410001234567890", "30", "12", "900101").password("77");
+    let won = Decimal::from(1_000);
+    let account = VirtualAccountRequest::new("order-1", "책", won, "박하늘별", "20")
+        .customer_mobile_phone("01012345678")
+        .cash_receipt(CashReceiptType::IncomeDeduction, "01012345678");
+    let refund = RefundReceiveAccount::new("88", "100012345678", "박하늘별");
+    let kind = CashReceiptType::ProofOfExpense;
+    let shown = format!(
+        "{card:?} {:?} {:?} {account:?} {:?} {:?} {:?}",
+        KeyInRequest::new("order-1", "책", won, &card).customer_name("박하늘별"),
+        CardBillingKeyRequest::new("customer", &card),
+        CancelRequest::new("변심").refund_receive_account(refund),
+        CashReceiptRequest::new(kind, won, "order-1", "책", "01012345678"),
+        BillingKeyRequest::new("ps_hush", "customer"),
+    );
+    assert_nothing_private(&shown);
+    for private in ["9410001234567890", "900101", "\"77\""] {
+        assert!(!shown.contains(private), "{private} in {shown}");
+    }
 }
 
 #[derive(Clone, Default)]
@@ -106,6 +134,25 @@ async fn answers_errors_and_spans_show_nothing_private() {
             .confirm(&confirm_request(), &key("k"))
             .await;
         assert_nothing_private(&format!("{outcome:?}"));
+    }
+    // An API product: the numbers of a card are in its body.
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(500).set_body_string("{\"code\":\"COMMON_ERROR\"}"))
+        .mount(&server)
+        .await;
+    let card = CardNumbers::new("9410001234567890", "30", "12", "900101").password("77");
+    let request = KeyInRequest::new("order-1", "책", Decimal::from(1_000), &card);
+    let outcome = client(&server.uri())
+        .with_secret_key(&SecretKey::parse("test_sk_hush_api").unwrap())
+        .unwrap()
+        .key_in(&request, &key("k"))
+        .await;
+    let mut keyed = format!("{outcome:?}");
+    keyed.push_str(&String::from_utf8(log.0.lock().unwrap().clone()).unwrap());
+    assert!(keyed.contains("POST /v1/payments/key-in"), "{keyed}");
+    for private in ["9410001234567890", "900101", "test_sk_hush_api"] {
+        assert!(!keyed.contains(private), "{private} in {keyed}");
     }
     let error = client("http://127.0.0.1:1")
         .payment("pay/key 1")

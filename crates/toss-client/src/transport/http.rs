@@ -5,67 +5,33 @@
 //! pool takes a fresh connection when a pooled one turns out to be closed, and it does so only
 //! while the request still lies in the connection's queue, before a byte of it was written
 //! (hyper-util `legacy::Client::send_request`, `TrySendError::Retryable`). A pooled connection
-//! that breaks after that ends in [`Error::Unknown`]. Tests hold both.
+//! that breaks after that ends in [`TransportError::Lost`]. Tests hold both.
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, header};
-use reqwest::{Client, RequestBuilder, Response, redirect, retry};
+use http::header;
+use reqwest::{Client, Response, redirect, retry};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
-use crate::{ANSWER_BYTES_MAX, Cause, Endpoint, Error, IdempotencyKey, UnknownReason};
+use super::{HttpReply, HttpRequest, Transport, TransportError};
+use crate::{ANSWER_BYTES_MAX, BoxFuture, Cause, UnknownReason, answer::trace_id};
 
-const TRACE_ID_HEADER: &str = "x-tosspayments-trace-id";
 /// Shorter than the 60 s and more after which load balancers close idle connections, so that a
 /// request seldom meets one that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const IDLE_CONNECTIONS_MAX: usize = 256;
 
-/// One call, ready to go.
-pub(crate) struct Call<'a> {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) url: String,
-    pub(crate) action: Action<'a>,
-    pub(crate) headers: HeaderMap,
-    pub(crate) timeout: Duration,
-}
-
-/// A POST cannot be made without an idempotency key.
-pub(crate) enum Action<'a> {
-    Read,
-    Act {
-        body: Vec<u8>,
-        key: &'a IdempotencyKey,
-    },
-}
-
-/// A whole answer.
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) trace_id: Option<String>,
-    pub(crate) body: Vec<u8>,
-    /// Whether the body went on beyond [`ANSWER_BYTES_MAX`].
-    pub(crate) too_large: bool,
-}
-
+/// The transport of this crate: reqwest over HTTP/1.1, rustls with ring.
 #[derive(Debug, Clone)]
-pub(crate) struct Transport {
+pub(crate) struct ReqwestTransport {
     http: Client,
 }
 
-impl Transport {
-    pub(crate) fn new(
-        authorization: HeaderValue,
-        connect_timeout: Duration,
-        encrypted: bool,
-    ) -> Result<Self, Cause> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, authorization);
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+impl ReqwestTransport {
+    pub(crate) fn new(connect_timeout: Duration, encrypted: bool) -> Result<Self, Cause> {
         let http = Client::builder()
             .tls_backend_preconfigured(tls(encrypted)?)
-            .default_headers(headers)
             .user_agent(concat!("toss-client/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -78,48 +44,40 @@ impl Transport {
         Ok(Self { http })
     }
 
-    pub(crate) async fn send(&self, call: Call<'_>) -> Result<Reply, Error> {
-        let endpoint = call.endpoint;
-        let request = self.request(call)?;
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| no_answer(endpoint, error))?;
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpReply, TransportError> {
+        let mut builder = self
+            .http
+            .request(request.method, request.url)
+            .header(header::ACCEPT, "application/json")
+            .headers(request.headers)
+            .timeout(request.timeout);
+        if let Some(body) = request.body {
+            builder = builder.body(body);
+        }
+        let mut response = builder.send().await.map_err(no_answer)?;
         let status = response.status().as_u16();
-        let trace_id = trace_id(response.headers());
+        let headers = std::mem::take(response.headers_mut());
         match read_bounded(&mut response).await {
-            Ok((body, too_large)) => Ok(Reply {
+            Ok((body, truncated)) => Ok(HttpReply {
                 status,
-                trace_id,
+                headers,
                 body,
-                too_large,
+                truncated,
             }),
-            Err(error) => Err(Error::Unknown {
-                endpoint,
-                reason: UnknownReason::AnswerCutShort { status, trace_id },
+            Err(error) => Err(TransportError::Lost {
+                reason: UnknownReason::AnswerCutShort {
+                    status,
+                    trace_id: trace_id(&headers),
+                },
                 source: Some(Box::new(error.without_url())),
             }),
         }
     }
+}
 
-    fn request(&self, call: Call<'_>) -> Result<RequestBuilder, Error> {
-        let request = match call.action {
-            Action::Read => self.http.get(call.url),
-            Action::Act { body, key } => {
-                let Some(key) = key.header() else {
-                    return Err(Error::InvalidRequest {
-                        endpoint: call.endpoint,
-                        reason: "the idempotency key cannot be a header".to_owned(),
-                    });
-                };
-                self.http
-                    .post(call.url)
-                    .header(header::CONTENT_TYPE, "application/json")
-                    .header("idempotency-key", key)
-                    .body(body)
-            }
-        };
-        Ok(request.headers(call.headers).timeout(call.timeout))
+impl Transport for ReqwestTransport {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpReply, TransportError>> {
+        Box::pin(self.exchange(request))
     }
 }
 
@@ -140,7 +98,7 @@ fn tls(encrypted: bool) -> Result<ClientConfig, Cause> {
 
 /// Only an error of connecting proves that nothing was sent. Everything else may have been
 /// executed, also a time-out that ran out early in the exchange.
-fn no_answer(endpoint: Endpoint, error: reqwest::Error) -> Error {
+fn no_answer(error: reqwest::Error) -> TransportError {
     let error = error.without_url(); // the URL holds the payment key
     if error.is_builder() || error.is_connect() {
         let reason = if error.is_builder() {
@@ -150,8 +108,7 @@ fn no_answer(endpoint: Endpoint, error: reqwest::Error) -> Error {
         } else {
             "no connection"
         };
-        return Error::NotSent {
-            endpoint,
+        return TransportError::NotSent {
             reason: reason.to_owned(),
             source: Some(Box::new(error)),
         };
@@ -161,8 +118,7 @@ fn no_answer(endpoint: Endpoint, error: reqwest::Error) -> Error {
     } else {
         UnknownReason::ConnectionLost
     };
-    Error::Unknown {
-        endpoint,
+    TransportError::Lost {
         reason,
         source: Some(Box::new(error)),
     }
@@ -179,14 +135,4 @@ async fn read_bounded(response: &mut Response) -> Result<(Vec<u8>, bool), reqwes
         body.extend_from_slice(&chunk);
     }
     Ok((body, false))
-}
-
-/// A replayed answer carries the first call's id and its own.
-fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let ids: Vec<_> = headers
-        .get_all(TRACE_ID_HEADER)
-        .iter()
-        .filter_map(|id| id.to_str().ok())
-        .collect();
-    (!ids.is_empty()).then(|| ids.join(", "))
 }

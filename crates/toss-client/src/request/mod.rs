@@ -1,11 +1,21 @@
 //! What is sent: required fields in the constructor, optional ones added.
 
-use chrono::NaiveDateTime;
+pub(crate) mod billing;
+pub(crate) mod books;
+#[cfg(feature = "brandpay")]
+pub(crate) mod brandpay;
+#[cfg(feature = "payouts")]
+pub(crate) mod payout;
+pub(crate) mod virtual_account;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use crate::{Sensitive, amount};
+use crate::{
+    Difference, Fingerprint, Payment, Sensitive, amount,
+    body::{length, not_negative, positive},
+};
 
 /// Everything but RFC 3986's unreserved characters is escaped.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -15,6 +25,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 const PAYMENT_KEY_CHARS_MAX: usize = 200;
+const BILLING_KEY_CHARS_MAX: usize = 200;
 /// Documented are 6 to 64 characters of `A-Za-z0-9-_`; the server takes shorter ones, so only
 /// the upper bound is held here.
 const ORDER_ID_CHARS_MAX: usize = 64;
@@ -44,6 +55,40 @@ impl ConfirmRequest {
             order_id: order_id.into(),
             amount,
         }
+    }
+
+    pub(crate) const PATH: &str = "/v1/payments/confirm";
+
+    /// What an idempotency key for this request is bound to.
+    pub fn fingerprint(&self) -> Fingerprint {
+        // A struct of two texts and a number always serialises.
+        let body = serde_json::to_vec(self).unwrap_or_default();
+        Fingerprint::of(Self::PATH, &body)
+    }
+
+    /// The same fields, for a call that takes more.
+    #[cfg(feature = "brandpay")]
+    pub(crate) fn body(&self) -> Result<crate::body::Body, String> {
+        self.check()?;
+        Ok(crate::body::Body::default()
+            .set("paymentKey", self.payment_key.as_str())
+            .set("orderId", self.order_id.as_str())
+            .amount("amount", self.amount))
+    }
+
+    pub(crate) fn payment_key(&self) -> &str {
+        &self.payment_key
+    }
+
+    pub(crate) fn order_id(&self) -> &str {
+        &self.order_id
+    }
+
+    pub(crate) fn difference(&self, payment: &Payment, currency: &str) -> Option<Difference> {
+        if payment.payment_key != self.payment_key {
+            return Some(Difference::PaymentKey);
+        }
+        Difference::between(payment, &self.order_id, self.amount, currency)
     }
 
     pub(crate) fn check(&self) -> Result<(), String> {
@@ -84,6 +129,9 @@ pub struct CancelRequest {
     refundable_amount: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel_request_id: Option<String>,
+    /// Whether the balance is left out on purpose.
+    #[serde(skip)]
+    without_balance: bool,
 }
 
 impl CancelRequest {
@@ -98,6 +146,17 @@ impl CancelRequest {
             currency: None,
             refundable_amount: None,
             cancel_request_id: None,
+            without_balance: false,
+        }
+    }
+
+    /// Cancels `amount` of this payment, as it was read last, and only if its balance is still
+    /// what was read.
+    pub fn part_of(payment: &Payment, amount: Decimal, reason: impl Into<String>) -> Self {
+        let request = Self::new(reason).amount(amount);
+        match payment.balance_amount {
+            Some(balance) => request.refundable_amount(balance),
+            None => request,
         }
     }
 
@@ -110,10 +169,18 @@ impl CancelRequest {
 
     /// The balance the caller believes in. Toss refuses the cancel
     /// (`NOT_MATCHES_REFUNDABLE_AMOUNT`) if it differs, so two partial cancels that cross do not
-    /// both happen. Send it with every partial cancel.
+    /// both happen. Every partial cancel sends one: this, or what the client reads just before.
     #[must_use]
     pub fn refundable_amount(mut self, balance: Decimal) -> Self {
         self.refundable_amount = Some(balance);
+        self
+    }
+
+    /// Sends no balance and does not ask for one. Two partial cancels that cross then both happen.
+    #[must_use]
+    pub fn without_refundable_amount(mut self) -> Self {
+        self.refundable_amount = None;
+        self.without_balance = true;
         self
     }
 
@@ -150,6 +217,29 @@ impl CancelRequest {
     pub fn cancel_request_id(mut self, id: impl Into<String>) -> Self {
         self.cancel_request_id = Some(id.into());
         self
+    }
+
+    /// What an idempotency key for this cancel of this payment is bound to; the balance that the
+    /// client adds is no part of it. `None` if there can be no payment with this key.
+    pub fn fingerprint(&self, payment_key: &str) -> Option<Fingerprint> {
+        let body = serde_json::to_vec(self).ok()?;
+        Some(Fingerprint::of(&Self::path(payment_key).ok()?, &body))
+    }
+
+    pub(crate) fn path(payment_key: &str) -> Result<String, String> {
+        payment_key_segment(payment_key).map(|segment| format!("/v1/payments/{segment}/cancel"))
+    }
+
+    pub(crate) fn cancel_amount(&self) -> Option<Decimal> {
+        self.cancel_amount
+    }
+
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        self.cancel_request_id.as_deref()
+    }
+
+    pub(crate) fn wants_balance(&self) -> bool {
+        self.cancel_amount.is_some() && self.refundable_amount.is_none() && !self.without_balance
     }
 
     pub(crate) fn check(&self) -> Result<(), String> {
@@ -211,73 +301,6 @@ impl RefundReceiveAccount {
     }
 }
 
-/// Asks for one page of transactions, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransactionQuery {
-    start: NaiveDateTime,
-    end: NaiveDateTime,
-    starting_after: Option<String>,
-    limit: Option<u16>,
-}
-
-impl TransactionQuery {
-    /// From `start` to `end`, both **Korean wall-clock time**: Toss refuses an offset here
-    /// (`INVALID_DATE`). Transactions appear with a delay.
-    pub fn new(start: NaiveDateTime, end: NaiveDateTime) -> Self {
-        Self {
-            start,
-            end,
-            starting_after: None,
-            limit: None,
-        }
-    }
-
-    /// Continues after the `transactionKey` of the previous page's last row.
-    #[must_use]
-    pub fn starting_after(mut self, transaction_key: impl Into<String>) -> Self {
-        self.starting_after = Some(transaction_key.into());
-        self
-    }
-
-    /// Rows a page, 100 (Toss's default) to 5,000; more than about 1,000 may not fit into
-    /// [`ANSWER_BYTES_MAX`](crate::ANSWER_BYTES_MAX).
-    #[must_use]
-    pub fn limit(mut self, rows: u16) -> Self {
-        self.limit = Some(rows);
-        self
-    }
-
-    pub(crate) fn check(&self) -> Result<(), String> {
-        if self.end < self.start {
-            return Err("endDate lies before startDate".to_owned());
-        }
-        match self.limit {
-            Some(rows) if !(100..=5_000).contains(&rows) => {
-                Err("limit must be 100 to 5000".to_owned())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    pub(crate) fn path(&self) -> String {
-        let escaped = |at: NaiveDateTime| escape(&at.format("%Y-%m-%dT%H:%M:%S").to_string());
-        let mut path = format!(
-            "/v1/transactions?startDate={}&endDate={}",
-            escaped(self.start),
-            escaped(self.end)
-        );
-        if let Some(key) = &self.starting_after {
-            path.push_str("&startingAfter=");
-            path.push_str(&escape(key));
-        }
-        if let Some(rows) = self.limit {
-            path.push_str("&limit=");
-            path.push_str(&rows.to_string());
-        }
-        path
-    }
-}
-
 /// A payment key as a path segment.
 pub(crate) fn payment_key_segment(payment_key: &str) -> Result<String, String> {
     length("paymentKey", payment_key, PAYMENT_KEY_CHARS_MAX)?;
@@ -290,6 +313,17 @@ pub(crate) fn order_id_segment(order_id: &str) -> Result<String, String> {
     segment("orderId", order_id)
 }
 
+/// A billing key as a path segment.
+pub(crate) fn billing_key_segment(billing_key: &str) -> Result<String, String> {
+    named_segment("billingKey", billing_key, BILLING_KEY_CHARS_MAX)
+}
+
+/// Any other text as a path segment.
+pub(crate) fn named_segment(name: &str, text: &str, chars_max: usize) -> Result<String, String> {
+    length(name, text, chars_max)?;
+    segment(name, text)
+}
+
 fn segment(name: &str, text: &str) -> Result<String, String> {
     // A URL parser takes these for "here" and "one up", escaped or not: the call would go to
     // another address than meant.
@@ -299,37 +333,8 @@ fn segment(name: &str, text: &str) -> Result<String, String> {
     Ok(escape(text))
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
-}
-
-fn length(name: &str, text: &str, chars_max: usize) -> Result<(), String> {
-    match text.chars().count() {
-        0 => Err(format!("{name} is empty")),
-        chars if chars > chars_max => Err(format!(
-            "{name} has {chars} characters, at most {chars_max} are allowed"
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn positive(name: &str, amount: Decimal) -> Result<(), String> {
-    if amount.is_zero() {
-        return Err(format!("{name} must be positive"));
-    }
-    not_negative(name, amount)
-}
-
-fn not_negative(name: &str, amount: Decimal) -> Result<(), String> {
-    if amount < Decimal::ZERO {
-        return Err(format!("{name} must not be negative"));
-    }
-    if !amount::is_exact(amount) {
-        return Err(format!(
-            "{name} has more digits than a JSON number carries exactly"
-        ));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

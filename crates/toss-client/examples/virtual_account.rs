@@ -1,0 +1,24 @@
+//! Issues a virtual account without a window.
+//!
+//! `TOSS_SECRET_KEY=test_sk_… cargo run -p toss-client --example virtual_account -- ORDER_ID AMOUNT`
+#![expect(clippy::print_stdout, reason = "an example talks to its user")]
+
+mod shop;
+
+use toss_client::{CashReceiptType, IdempotencyKey, VirtualAccountRequest};
+
+#[tokio::main]
+async fn main() -> shop::Outcome {
+    let [order, amount] = shop::arguments("virtual_account ORDER_ID AMOUNT")?;
+    let client = shop::builder()?.build()?;
+    let request = VirtualAccountRequest::new(&order, "책", amount.parse()?, "김토스", "20")
+        .valid_hours(24)
+        .cash_receipt(CashReceiptType::IncomeDeduction, "01012345678");
+    let key = IdempotencyKey::parse(format!("{order}:va"))?;
+    let payment = client.issue_virtual_account(&request, &key).await?;
+    let account = payment.virtual_account.as_ref().ok_or("no account")?;
+    println!("{} until {:?}", payment.status, account.due_date);
+    // Store the secret now: the webhook that tells of the deposit is proved by it.
+    println!("secret: {}", payment.secret.is_some());
+    Ok(())
+}
