@@ -26,12 +26,12 @@ pub(crate) fn all(results: &Results) -> Vec<(&'static str, String)> {
         (
             "confirms.svg",
             "Confirms per second, group commit on and off",
-            sides(results, &["R1", "R2", "R3", "R13"]),
+            sides(results, &["R1", "R2", "R3"]),
         ),
         (
-            "checkouts.svg",
-            "Checkouts per second, group commit on and off",
-            sides(results, &["R4"]),
+            "shapes.svg",
+            "Confirms per second, one hot product and spread; checkouts and confirms",
+            sides(results, &["R4", "R13"]),
         ),
         (
             "held.svg",

@@ -5,29 +5,50 @@ use super::row::{Row, Spread, shown};
 /// When a row is as it should be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
+    /// The median is at least this.
+    AtLeast(f64),
     /// The median is at most this.
     AtMost(f64),
     /// No sample is above zero.
     Never,
 }
 
-/// Goals by id and unit; what is not here is only told.
-const GOALS: [(&str, &str, Goal); 3] = [
-    ("R10", "×", Goal::AtMost(1.05)),
-    ("R6", "dropped", Goal::Never),
-    ("R7", "dropped", Goal::Never),
+/// Goals by id, unit, and what the row's case or description contains; a row that is not here is only
+/// told.
+const GOALS: [(&str, &str, &str, Goal); 17] = [
+    ("R1", "×", "", Goal::AtLeast(4.0)),
+    ("R2", "×", "", Goal::AtLeast(6.0)),
+    ("R3", "×", "", Goal::AtLeast(3.0)),
+    ("R4", "×", "", Goal::AtLeast(0.9)),
+    ("R5", "×", "gateway 1000 ms", Goal::AtLeast(28.0)),
+    ("R5", "×", "gateway 3000 ms", Goal::AtLeast(85.0)),
+    ("R6", "dropped", "", Goal::Never),
+    ("R6", "ms", "p95", Goal::AtMost(50.0)),
+    ("R7", "dropped", "", Goal::Never),
+    ("R7", "MiB", "", Goal::AtMost(143.0)), // 150 MB
+    ("R8", "ms", "p50", Goal::AtMost(5.0)),
+    ("R8", "ms", "p99", Goal::AtMost(25.0)),
+    ("R9", "×", "", Goal::AtMost(15.0)),
+    ("R10", "×", "", Goal::AtMost(1.05)),
+    ("R11", "×", "", Goal::AtLeast(0.9)),
+    ("R12", "×", "", Goal::AtMost(1.3)),
+    ("R13", "×", "", Goal::AtLeast(1.0)),
 ];
 
 impl Goal {
     /// The goal of this row, if it has one.
     pub(crate) fn of(row: &Row) -> Option<Self> {
-        let goals = GOALS.iter();
-        let mut fit = goals.filter(|(id, unit, _)| *id == row.id && *unit == row.unit);
-        fit.next().map(|(_, _, goal)| *goal)
+        let mut goals = GOALS.iter();
+        let fits = |(id, unit, part, _): &&(&str, &str, &str, Self)| {
+            let named = row.case.contains(part) || row.what.contains(part);
+            *id == row.id && *unit == row.unit && named
+        };
+        goals.find(fits).map(|(.., goal)| *goal)
     }
 
     pub(crate) fn is_reached_by(self, spread: Spread) -> bool {
         match self {
+            Self::AtLeast(limit) => spread.median >= limit,
             Self::AtMost(limit) => spread.median <= limit,
             Self::Never => spread.max <= 0.0,
         }
@@ -35,6 +56,7 @@ impl Goal {
 
     pub(crate) fn sentence(self) -> String {
         match self {
+            Self::AtLeast(limit) => format!("≥ {}", shown(limit)),
             Self::AtMost(limit) => format!("≤ {}", shown(limit)),
             Self::Never => "none".to_owned(),
         }
@@ -57,6 +79,8 @@ mod tests {
         assert_eq!(reaches("R10", "×", &[1.0, 1.06, 1.06]), Some(false));
         assert_eq!(reaches("R7", "dropped", &[0.0, 0.0, 1.0]), Some(false));
         assert_eq!(reaches("R7", "dropped", &[0.0, 0.0]), Some(true));
-        assert_eq!(reaches("R7", "MiB", &[100.0]), None);
+        assert_eq!(reaches("R1", "×", &[3.9, 4.1, 4.2]), Some(true));
+        assert_eq!(reaches("R1", "×", &[3.8, 3.9, 4.2]), Some(false));
+        assert_eq!(reaches("R5", "×", &[99.0]), None);
     }
 }

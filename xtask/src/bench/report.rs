@@ -129,7 +129,7 @@ mod tests {
             shown,
             "| R10 | what R10 is | case of R10 | 1.10 × | 1.00 – 1.20 | ≤ 1.05 | **no** |"
         );
-        let shown = line(&row("R1", "×", &[7.0]));
+        let shown = line(&row("E", "×", &[7.0]));
         assert!(shown.ends_with("| – | – |"), "{shown}");
     }
 

@@ -1,27 +1,29 @@
-//! What a server carries in a closed loop: group commit on against off (R1 to R4, R13), with one
-//! client (R10), five order lines against one (R12), and small tables against large ones (R11).
+//! What a server carries in a closed loop: group commit on against off (R1 to R3), with one client
+//! (R10), one hot product against many (R4), checkouts against confirms (R13), five order lines
+//! against one (R12), and small tables against large ones (R11).
 
 use crate::plan::Plan;
 use crate::round::{Furnished, Round, Way, checkouts, confirms, side};
-use crate::sample::{Row, quantile};
+use crate::sample::{Row, Side, quantile};
 use crate::stage::{Place, Store};
 use crate::work::Shape;
 
 /// Payments in the small tables of R11.
 const FEW_ROWS: u64 = 10_000;
 
-const fn on_and_off(shape: Shape) -> [Way; 2] {
-    let on = Way {
+const fn grouped(shape: Shape) -> Way {
+    Way {
         group_commit: true,
         shape,
+    }
+}
+
+const fn on_and_off(shape: Shape) -> [Way; 2] {
+    let off = Way {
+        group_commit: false,
+        shape,
     };
-    [
-        on,
-        Way {
-            group_commit: false,
-            shape,
-        },
-    ]
+    [grouped(shape), off]
 }
 
 /// Many clients, orders spread over the products.
@@ -30,7 +32,7 @@ pub(crate) async fn spread(place: &Place, plan: &Plan, store: Store) -> anyhow::
         Store::MySql => "R1",
         Store::Sqlite => "R3",
     };
-    if !plan.wants(&[id, "R4"]) {
+    if !plan.wants(&[id, "R13"]) {
         return Ok(Vec::new());
     }
     let set = Furnished::new(place, store, "bench_spread").await?;
@@ -40,36 +42,48 @@ pub(crate) async fn spread(place: &Place, plan: &Plan, store: Store) -> anyhow::
     let case = format!("{}, {} clients, spread", store.name(), plan.clients);
     let what = "confirms/s, group commit on ÷ off";
     let confirmed = Row::ratio(id, &case, what, confirms("on", &on), confirms("off", &off));
-    let what = "checkouts/s, group commit on ÷ off";
-    let (on, off) = (checkouts("on", &on), checkouts("off", &off));
-    Ok(vec![confirmed, Row::ratio("R4", case, what, on, off)])
+    let what = "checkouts/s ÷ confirms/s, group commit on";
+    let (out, paid) = (checkouts("checkout", &on), confirms("confirm", &on));
+    Ok(vec![confirmed, Row::ratio("R13", case, what, out, paid)])
 }
 
 /// Many clients who all want one product.
 pub(crate) async fn hot(place: &Place, plan: &Plan, store: Store) -> anyhow::Result<Vec<Row>> {
-    let id = match store {
-        Store::MySql => "R2",
-        Store::Sqlite => "R13",
-    };
-    if !plan.wants(&[id]) {
-        return Ok(Vec::new());
+    let mut rows = Vec::new();
+    let case = |more: &str| format!("{}, {} clients{more}", store.name(), plan.clients);
+    if store == Store::MySql && plan.wants(&["R2"]) {
+        let set = Furnished::new(place, store, "bench_hot").await?;
+        let ways = on_and_off(Shape::HOT);
+        let [on, off] = set.pairs(plan, plan.clients, ways).await?;
+        set.end(place).await?;
+        rows.push(Row::ratio(
+            "R2",
+            case(", one hot product"),
+            "confirms/s, group commit on ÷ off",
+            confirms("on", &on),
+            confirms("off", &off),
+        ));
     }
-    let set = Furnished::new(place, store, "bench_hot").await?;
-    let [on, off] = set
-        .pairs(plan, plan.clients, on_and_off(Shape::HOT))
-        .await?;
-    set.end(place).await?;
-    Ok(vec![Row::ratio(
-        id,
-        format!(
-            "{}, {} clients, one hot product",
-            store.name(),
-            plan.clients
-        ),
-        "confirms/s, group commit on ÷ off",
-        confirms("on", &on),
-        confirms("off", &off),
-    )])
+    if plan.wants(&["R4"]) {
+        let set = Furnished::new(place, store, "bench_hot").await?;
+        let ways = [Shape::HOT, Shape::SPREAD].map(grouped);
+        let [hot, spread] = set.pairs(plan, plan.clients, ways).await?;
+        set.end(place).await?;
+        rows.push(Row::ratio(
+            "R4",
+            case(""),
+            "confirms/s, one hot product ÷ spread over all",
+            confirms("hot", &hot),
+            confirms("spread", &spread),
+        ));
+    }
+    Ok(rows)
+}
+
+fn p50(name: &str, rounds: &[Round]) -> Side {
+    side(name, "ms p50", rounds, |round| {
+        quantile(&round.confirm.latencies_ms, 500)
+    })
 }
 
 /// What group commit costs whoever is alone.
@@ -80,11 +94,6 @@ pub(crate) async fn alone(place: &Place, plan: &Plan, store: Store) -> anyhow::R
     let set = Furnished::new(place, store, "bench_alone").await?;
     let [on, off] = set.pairs(plan, 1, on_and_off(Shape::SPREAD)).await?;
     set.end(place).await?;
-    let p50 = |name, rounds: &[Round]| {
-        side(name, "ms p50", rounds, |round| {
-            quantile(&round.confirm.latencies_ms, 500)
-        })
-    };
     Ok(vec![Row::ratio(
         "R10",
         format!("{}, one client", store.name()),
@@ -94,7 +103,7 @@ pub(crate) async fn alone(place: &Place, plan: &Plan, store: Store) -> anyhow::R
     )])
 }
 
-/// What long orders cost.
+/// What long orders cost whoever is alone.
 pub(crate) async fn lines(place: &Place, plan: &Plan, store: Store) -> anyhow::Result<Vec<Row>> {
     if !plan.wants(&["R12"]) {
         return Ok(Vec::new());
@@ -104,18 +113,15 @@ pub(crate) async fn lines(place: &Place, plan: &Plan, store: Store) -> anyhow::R
         lines: 5,
         ..Shape::SPREAD
     };
-    let ways = [five, Shape::SPREAD].map(|shape| Way {
-        group_commit: true,
-        shape,
-    });
-    let [five, one] = set.pairs(plan, plan.clients, ways).await?;
+    let ways = [five, Shape::SPREAD].map(grouped);
+    let [five, one] = set.pairs(plan, 1, ways).await?;
     set.end(place).await?;
     Ok(vec![Row::ratio(
         "R12",
-        format!("{}, {} clients, spread", store.name(), plan.clients),
-        "confirms/s, five order lines ÷ one",
-        confirms("five", &five),
-        confirms("one", &one),
+        format!("{}, one client", store.name()),
+        "p50 of a confirm, five order lines ÷ one",
+        p50("five", &five),
+        p50("one", &one),
     )])
 }
 
@@ -138,10 +144,7 @@ pub(crate) async fn size(place: &Place, plan: &Plan) -> anyhow::Result<Vec<Row>>
         crate::mysql::fill(&set.stage.database_url, &paid.order_id, rows).await?;
         println!("  {rows} payments in the tables");
     }
-    let way = Way {
-        group_commit: true,
-        shape: Shape::SPREAD,
-    };
+    let way = grouped(Shape::SPREAD);
     let mut rounds = [Vec::new(), Vec::new()];
     for pair in 0..plan.pairs {
         for side in [pair % 2, 1 - pair % 2] {

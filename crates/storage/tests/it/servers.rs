@@ -9,9 +9,10 @@ use crate::{Fresh, connected, product, stock};
 fn beside(text: &str, host: &str, is_first: bool) -> DatabaseUrl {
     let (account, rest) = text.rsplit_once('@').unwrap();
     let (own, name) = rest.split_once('/').unwrap();
-    let hosts = match is_first {
-        true => format!("{host},{own}"),
-        false => format!("{own},{host}"),
+    let hosts = if is_first {
+        format!("{host},{own}")
+    } else {
+        format!("{own},{host}")
     };
     DatabaseUrl::parse(&format!("{account}@{hosts}/{name}")).unwrap()
 }
