@@ -11,8 +11,11 @@ use crate::cargo::{self, Cargo};
 /// second.
 const RUN: &str = "run --release --package simulation --bin simulate --";
 
-/// What CI builds: with the profile and the features of all its steps.
-const CI_BUILD: &str = "build --profile ci --workspace --all-features --bin simulate";
+/// What CI builds: with the profile and the features of all its steps. The examples are of later
+/// steps; naming one also brings in the features that tests give to dependencies, without which many
+/// of them would be compiled again.
+const CI_BUILD: &str = "build --profile ci --workspace --all-features --bin simulate \
+     --example bench --example chaos";
 /// What it runs.
 const CI_SEEDS: &str = "10000";
 

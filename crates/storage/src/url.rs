@@ -42,7 +42,7 @@ pub enum InvalidDatabaseUrl {
 impl DatabaseUrl {
     /// Understands `sqlite:PATH`, `sqlite://PATH` (relative, or absolute when the path begins with
     /// `/`) and `mysql://user[:password]@host[:port]/database`, in which special characters of user
-    /// and password are percent-encoded. Up to [`HOSTS_MAX`] hosts are separated by commas. Parameters
+    /// and password are percent-encoded. Up to nine hosts are separated by commas. Parameters
     /// (`?…`) are not supported.
     pub fn parse(text: &str) -> Result<Self, InvalidDatabaseUrl> {
         if let Some(rest) = text.strip_prefix("mysql://") {
