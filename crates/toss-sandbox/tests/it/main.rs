@@ -13,4 +13,5 @@ mod faults;
 mod journal;
 mod kill;
 mod program;
+mod readme;
 mod webhooks;
