@@ -1,13 +1,15 @@
 //! Confirms per second over real sockets: a bare actix-web endpoint, the sandbox in memory, the
 //! sandbox with its durable journal; then how long the journal takes to bring the books back.
 //!
-//! `cargo run --release -p toss-sandbox --example throughput -- [connections] [confirms] [directory]`
+//! `cargo run --release -p toss-sandbox --example throughput -- [connections] [confirms] [directory] [records]`
 //!
-//! The directory is where the journal goes; measure on a real disk, not on a tmpfs.
+//! The directory is where the journal goes; measure on a real disk, not on a tmpfs. Before the
+//! replay the journal is lengthened to the given number of records, two a payment, off the clock.
 
 use std::{
     io::Write,
     net::{SocketAddr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -23,6 +25,9 @@ use toss_sandbox::{JournalError, RunningSandbox, Sandbox, SandboxConfig};
 
 /// Threads that open payments before the clock starts; with a journal they share its syncs.
 const OPENERS: usize = 64;
+
+/// Most payments whose requests are held in memory at once while the journal is lengthened.
+const ROUND_MAX: usize = 50_000;
 
 /// Longest wait for a stopped sandbox to let go of its journal.
 const RELEASE_MAX: Duration = Duration::from_secs(10);
@@ -49,6 +54,10 @@ async fn main() -> anyhow::Result<()> {
     let directory = arguments
         .next()
         .map_or_else(std::env::temp_dir, PathBuf::from);
+    let records: u64 = match arguments.next() {
+        Some(records) => records.parse()?,
+        None => 0,
+    };
     let directory = tempfile::tempdir_in(directory)?;
     let journal = directory.path().join("journal");
 
@@ -59,6 +68,7 @@ async fn main() -> anyhow::Result<()> {
     bare(&load).await?;
     sandboxed("memory", &load, None).await?;
     sandboxed("durable journal", &load, Some(&journal)).await?;
+    lengthen(&journal, &load, records).await?;
     replay(&journal)
 }
 
@@ -88,7 +98,7 @@ async fn bare(load: &Load) -> anyhow::Result<()> {
     let handle = server.handle();
     tokio::spawn(server);
     let sandbox = Sandbox::new(SandboxConfig::default());
-    let requests = requests(&sandbox, load.confirms)?;
+    let requests = requests(&sandbox, 0..load.confirms)?;
     measure("bare endpoint", load, address, &requests).await?;
     handle.stop(false).await;
     Ok(())
@@ -102,7 +112,7 @@ async fn sandboxed(name: &str, load: &Load, journal: Option<&Path>) -> anyhow::R
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let running = RunningSandbox::start(sandbox.clone(), listener).await?;
-    let requests = requests(&sandbox, load.confirms)?;
+    let requests = requests(&sandbox, 0..load.confirms)?;
     measure(name, load, address, &requests).await?;
     let ledger = sandbox.ledger();
     let approvals = ledger.iter().filter(|row| row.approvals == 1).count();
@@ -115,22 +125,15 @@ async fn sandboxed(name: &str, load: &Load, journal: Option<&Path>) -> anyhow::R
     Ok(())
 }
 
-/// Sends the requests over as many connections as the load has.
+/// Times the requests and says how many there were per second.
 async fn measure(
     name: &str,
     load: &Load,
     address: SocketAddr,
     requests: &[Vec<u8>],
 ) -> anyhow::Result<()> {
-    let share = requests.len().div_ceil(load.connections).max(1);
     let before = Instant::now();
-    let tasks: Vec<_> = requests
-        .chunks(share)
-        .map(|chunk| tokio::spawn(confirm_all(address, chunk.to_vec())))
-        .collect();
-    for task in tasks {
-        task.await??;
-    }
+    send(load, address, requests).await?;
     let elapsed = before.elapsed();
     let per_second = requests.len().to_string().parse::<f64>()? / elapsed.as_secs_f64();
     say(&format!(
@@ -138,8 +141,59 @@ async fn measure(
     ))
 }
 
+/// Sends the requests over as many connections as the load has.
+async fn send(load: &Load, address: SocketAddr, requests: &[Vec<u8>]) -> anyhow::Result<()> {
+    let share = requests.len().div_ceil(load.connections).max(1);
+    let tasks: Vec<_> = requests
+        .chunks(share)
+        .map(|chunk| tokio::spawn(confirm_all(address, chunk.to_vec())))
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    Ok(())
+}
+
+/// Has payments confirmed until the journal holds so many records.
+async fn lengthen(journal: &Path, load: &Load, records: u64) -> anyhow::Result<()> {
+    let wanted = usize::try_from(records.div_ceil(2))?;
+    if wanted <= load.confirms {
+        return Ok(());
+    }
+    let (sandbox, _) = released(journal)?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let running = RunningSandbox::start(sandbox.clone(), listener).await?;
+    for first in (load.confirms..wanted).step_by(ROUND_MAX) {
+        let requests = requests(&sandbox, first..(first + ROUND_MAX).min(wanted))?;
+        send(load, address, &requests).await?;
+    }
+    running.stop().await;
+    Ok(())
+}
+
 /// Rebuilds the books, as a restart does.
 fn replay(journal: &Path) -> anyhow::Result<()> {
+    let (sandbox, took) = released(journal)?;
+    let records = sandbox.journal_records().unwrap_or(0);
+    let megabytes = std::fs::metadata(journal)?.len() / 1_000_000;
+    say(&format!(
+        "{:>16}: {records} records, {megabytes} MB, in {took:.2?}",
+        "replay"
+    ))?;
+    let before = Instant::now();
+    let holds = sandbox.invariants()?.holds;
+    ensure!(holds, "the books are not consistent");
+    say(&format!(
+        "{:>16}: hold ({:.2?})",
+        "invariants",
+        before.elapsed()
+    ))
+}
+
+/// Opens a journal that a stopped server had, whose threads let go of it one after the other;
+/// says how long the opening took, without the wait.
+fn released(journal: &Path) -> anyhow::Result<(Sandbox, Duration)> {
     let waiting = Instant::now();
     loop {
         let before = Instant::now();
@@ -148,23 +202,7 @@ fn replay(journal: &Path) -> anyhow::Result<()> {
             ..SandboxConfig::default()
         });
         match opened {
-            Ok(sandbox) => {
-                let (took, records) = (before.elapsed(), sandbox.journal_records().unwrap_or(0));
-                let megabytes = std::fs::metadata(journal)?.len() / 1_000_000;
-                say(&format!(
-                    "{:>16}: {records} records, {megabytes} MB, in {took:.2?}",
-                    "replay"
-                ))?;
-                let before = Instant::now();
-                let holds = sandbox.invariants()?.holds;
-                ensure!(holds, "the books are not consistent");
-                return say(&format!(
-                    "{:>16}: hold ({:.2?})",
-                    "invariants",
-                    before.elapsed()
-                ));
-            }
-            // The stopped server's threads let go of it one after the other.
+            Ok(sandbox) => return Ok((sandbox, before.elapsed())),
             Err(JournalError::InUse { .. }) if waiting.elapsed() < RELEASE_MAX => {
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -174,19 +212,20 @@ fn replay(journal: &Path) -> anyhow::Result<()> {
 }
 
 /// The bytes of confirms for payments made for them.
-fn requests(sandbox: &Sandbox, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
-    let share = count.div_ceil(OPENERS).max(1);
+fn requests(sandbox: &Sandbox, numbers: Range<usize>) -> anyhow::Result<Vec<Vec<u8>>> {
+    let share = numbers.len().div_ceil(OPENERS).max(1);
     std::thread::scope(|scope| {
-        let openers: Vec<_> = (0..count)
+        let openers: Vec<_> = numbers
+            .clone()
             .step_by(share)
             .map(|first| {
-                let numbers = first..(first + share).min(count);
+                let numbers = first..(first + share).min(numbers.end);
                 scope.spawn(move || -> Vec<_> {
                     numbers.map(|number| request(sandbox, number)).collect()
                 })
             })
             .collect();
-        let mut requests = Vec::with_capacity(count);
+        let mut requests = Vec::with_capacity(numbers.len());
         for opener in openers {
             match opener.join() {
                 Ok(some) => requests.extend(some),
