@@ -76,7 +76,7 @@ impl Bank {
         }
         let method = new.method.clone();
         let key = self.open(now, random, new);
-        self.authenticate(now, &key, method, None)?;
+        self.authenticate(now, &key, method, None, None)?;
         let change = take(now, random, self.booked(&key)?);
         self.book(change);
         self.booked(&key)

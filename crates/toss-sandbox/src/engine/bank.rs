@@ -141,6 +141,7 @@ impl Bank {
         now: DateTime<Utc>,
         key: &str,
         method: Method,
+        card_number: Option<String>,
         decline_at_confirm: Option<String>,
     ) -> Result<(), ApiError> {
         let payment = self
@@ -153,6 +154,7 @@ impl Bank {
             payment_key: key.to_owned(),
             at: now,
             method,
+            card_number,
             decline_at_confirm,
         });
         Ok(())

@@ -46,8 +46,8 @@ pub struct BillingKey {
 #[derive(Debug, Default)]
 pub(super) struct BillingBook {
     keys: HashMap<String, BillingKey>,
-    /// By `authKey`: whose card it is, until the key is used.
-    authorised: HashMap<String, String>,
+    /// By `authKey`: whose card it is, and which, until the key is used.
+    authorised: HashMap<String, (String, Option<Card>)>,
 }
 
 impl BillingBook {
@@ -57,8 +57,9 @@ impl BillingBook {
             Change::BillingAuthorised {
                 auth_key,
                 customer_key,
+                card,
             } => {
-                self.authorised.insert(auth_key, customer_key);
+                self.authorised.insert(auth_key, (customer_key, card));
                 Ok(None)
             }
             Change::BillingIssued { key, auth_key } => {
@@ -132,11 +133,12 @@ struct BillingCardView<'a> {
 
 impl Engine {
     /// A customer authenticates a card in the window; returns the `authKey` for it.
-    pub(super) fn authorise_billing(&mut self, customer_key: &str) -> String {
+    pub(super) fn authorise_billing(&mut self, customer_key: &str, card: Option<Card>) -> String {
         let auth_key = self.random.key("bln_", 24);
         self.make(Change::BillingAuthorised {
             auth_key: auth_key.clone(),
             customer_key: customer_key.to_owned(),
+            card,
         });
         auth_key
     }
@@ -152,7 +154,7 @@ impl Engine {
     ) -> Result<String, ApiError> {
         let body: IssueBody = parse(body)?;
         self.check_customer_key(&body.customer_key)?;
-        let customer_key = self
+        let (customer_key, card) = self
             .billing
             .authorised
             .get(&body.auth_key)
@@ -160,11 +162,11 @@ impl Engine {
         if *customer_key != body.customer_key {
             return Err(ApiError::new("NOT_MATCHES_CUSTOMER_KEY"));
         }
-        let card = Card {
+        let card = card.clone().unwrap_or_else(|| Card {
             issuer_code: "11".to_owned(),
             masked: "94100012****789*".to_owned(),
             unsupported: false,
-        };
+        });
         Ok(self.book_billing(
             now,
             (body.customer_key, Some(body.auth_key)),

@@ -34,8 +34,12 @@ impl Bank {
                 payment_key,
                 at,
                 method,
+                card_number,
                 decline_at_confirm,
-            } => self.authenticate_booked(&payment_key, at, (method, decline_at_confirm)),
+            } => {
+                let chosen = (method, card_number, decline_at_confirm);
+                self.authenticate_booked(&payment_key, at, chosen)
+            }
             Change::Approved {
                 payment_key,
                 at,
@@ -114,13 +118,16 @@ impl Bank {
         &mut self,
         key: &str,
         at: DateTime<Utc>,
-        (method, decline_at_confirm): (Method, Option<String>),
+        (method, card_number, decline_at_confirm): (Method, Option<String>, Option<String>),
     ) -> Result<(), Inconsistent> {
         let (_, payment) = self.standing("authentication of", key, &[Status::Ready])?;
         payment.method = method;
         payment.status = Status::InProgress;
         payment.authenticated_at = Some(at);
         payment.decline_at_confirm = decline_at_confirm;
+        if card_number.is_some() {
+            payment.terms.get_or_insert_default().card_number = card_number;
+        }
         Ok(())
     }
 

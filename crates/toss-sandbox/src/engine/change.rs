@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, Method, RequestedMethod, billing::BillingKey, brandpay::BrandpayCustomer,
+    Answer, Method, RequestedMethod, billing::BillingKey, brandpay::BrandpayCustomer, direct::Card,
     method::Terms, payouts::Payout, receipts::CashReceipt, request::RefundAccount, sellers::Seller,
 };
 
@@ -36,6 +36,9 @@ pub enum Change {
         /// Whose card is registered, if no payment is made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         customer_key: Option<String>,
+        /// When; none in journals of before it was written down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opened_at: Option<DateTime<Utc>>,
     },
     /// The buyer has used the window; it opens no more.
     WindowFinished {
@@ -53,6 +56,9 @@ pub enum Change {
         at: DateTime<Utc>,
         /// How it is paid.
         method: Method,
+        /// The number of the card that the buyer typed, masked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        card_number: Option<String>,
         /// The code with which its confirm will be declined, if the buyer chose one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decline_at_confirm: Option<String>,
@@ -140,6 +146,9 @@ pub enum Change {
         auth_key: String,
         /// Whose card it is.
         customer_key: String,
+        /// The card that the customer typed; none if they typed none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        card: Option<Card>,
     },
     /// A billing key was issued.
     BillingIssued {

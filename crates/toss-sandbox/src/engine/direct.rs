@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     bank::NewPayment,
@@ -158,9 +158,10 @@ pub(super) struct CardBody {
     card_password: Option<String>,
 }
 
-/// A card that was found to be well-formed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Card {
+/// A card that was found to be well-formed. Its number is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Card {
     pub(super) issuer_code: String,
     pub(super) masked: String,
     /// Issues a billing key but refuses to be charged, as cards that begin with 433012 were seen
@@ -173,13 +174,11 @@ impl CardBody {
     /// `INVALID_CARD_NUMBER`, `INVALID_CARD_EXPIRATION`, `INVALID_BIRTH_DAY_FORMAT`,
     /// `INVALID_CARD_PASSWORD`.
     pub(super) fn checked(&self, now: DateTime<Utc>) -> Result<Card, ApiError> {
-        let number = &self.card_number;
-        if !(15..=16).contains(&number.len()) || !is_digits(number) {
-            return Err(ApiError::new("INVALID_CARD_NUMBER"));
-        }
-        if !is_unexpired(now, &self.card_expiration_year, &self.card_expiration_month) {
-            return Err(ApiError::new("INVALID_CARD_EXPIRATION"));
-        }
+        let expiry = (
+            self.card_expiration_year.as_str(),
+            self.card_expiration_month.as_str(),
+        );
+        let card = Card::checked(now, &self.card_number, expiry)?;
         if !is_identity(&self.customer_identity_number) {
             return Err(ApiError::new("INVALID_BIRTH_DAY_FORMAT"));
         }
@@ -187,8 +186,35 @@ impl CardBody {
         if password.is_some_and(|password| password.len() != 2 || !is_digits(password)) {
             return Err(ApiError::new("INVALID_CARD_PASSWORD"));
         }
+        Ok(card)
+    }
+}
+
+impl Card {
+    /// A card as a buyer types it: a number of 15 or 16 digits, in groups or not, and an expiry of
+    /// the form `MM/YY`.
+    ///
+    /// # Errors
+    /// `INVALID_CARD_NUMBER`; `INVALID_CARD_EXPIRATION`, also once the month is over in Korea.
+    pub fn typed(now: DateTime<Utc>, number: &str, expiry: &str) -> Result<Self, ApiError> {
+        let number = number.replace([' ', '-'], "");
+        let (month, year) = expiry.split_once('/').unwrap_or_default();
+        Self::checked(now, &number, (year.trim(), month.trim()))
+    }
+
+    fn checked(
+        now: DateTime<Utc>,
+        number: &str,
+        (year, month): (&str, &str),
+    ) -> Result<Self, ApiError> {
+        if !(15..=16).contains(&number.len()) || !is_digits(number) {
+            return Err(ApiError::new("INVALID_CARD_NUMBER"));
+        }
+        if !is_unexpired(now, year, month) {
+            return Err(ApiError::new("INVALID_CARD_EXPIRATION"));
+        }
         let (head, tail) = (&number[..8], &number[12..number.len() - 1]);
-        Ok(Card {
+        Ok(Self {
             issuer_code: codes::issuer(number).to_owned(),
             masked: format!("{head}****{tail}*"),
             unsupported: number.starts_with("433012"),

@@ -1,6 +1,7 @@
 //! The engine: requests in, answers out. It has no clock, no sockets and no chance of its own:
 //! the time is passed in and randomness is seeded, so a run can be repeated exactly.
 
+mod address;
 mod approval;
 mod audit;
 mod bank;
@@ -52,6 +53,7 @@ pub use self::{
     brandpay::{BrandpayCustomer, BrandpayMethod},
     calls::{Call, CallTotals},
     change::{Change, Inconsistent, Opening},
+    direct::Card,
     errors::{ApiError, ErrorSpec, Language, find as find_error},
     exchange::{Answer, ApiRequest, Content, Delivery, Pace, Reception, Step, Ticket},
     idempotency::KEY_LIFE,
@@ -251,7 +253,7 @@ impl Engine {
         };
         let key = self.bank.open(now, &mut self.random, new);
         // A payment opened this instant is READY, so this cannot fail.
-        let _authenticated = self.bank.authenticate(now, &key, method, None);
+        let _authenticated = self.bank.authenticate(now, &key, method, None, None);
         key
     }
 

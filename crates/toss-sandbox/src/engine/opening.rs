@@ -8,9 +8,9 @@ use serde::Deserialize;
 use super::{
     ApiError, Change, Choice, Engine, GiftCertificate, Kind, Language, Method, NewPayment,
     OpenedWindow, RequestedMethod, Terms,
+    address::is_return_url,
     direct::{checked_metadata, term},
     request::{Won, is_order_id, parse},
-    window::is_return_url,
 };
 
 /// The customer key of guests (`TossPayments.ANONYMOUS`).
@@ -202,6 +202,7 @@ impl Engine {
             success_url,
             fail_url,
             customer_key,
+            opened_at: Some(now),
         });
         let redirect = self.without_buyer(now, &window_id, &body)?;
         Ok(OpenedWindow {
@@ -222,6 +223,7 @@ impl Engine {
             None => return Ok(None),
             Some("SUCCESS") => Choice::Pay {
                 method: requested(body)?.1,
+                card: None,
                 decline_at_confirm: None,
             },
             Some("FAIL") => Choice::Decline {

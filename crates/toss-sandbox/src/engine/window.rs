@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiError, Change, Engine, Kind, Language, Method, Status, audit::fingerprint_of_unordered,
-    change::Inconsistent,
+    ApiError, Card, Change, Engine, Kind, Language, Method, Status, WINDOW_LIFE,
+    address::with_query, audit::fingerprint_of_unordered, change::Inconsistent,
 };
 
 /// Card issuers offered in the window: Toss's code, Korean name, English name.
@@ -35,16 +34,6 @@ pub const BANKS: [(&str, &str, &str); 4] = [
     ("06", "KB국민은행", "KB Kookmin"),
     ("81", "하나은행", "Hana"),
 ];
-
-/// Longest return address taken, in bytes.
-const URL_MAX: usize = 2_000;
-
-/// Characters that stay as they are in a query value (RFC 3986, unreserved).
-const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
 
 /// The `method` of `requestPayment`, as far as the sandbox plays it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -94,6 +83,9 @@ pub struct WindowSight {
     pub method: RequestedMethod,
     /// Whether the buyer can still act.
     pub open: bool,
+    /// When it closes by itself; none for a card's window in a journal that does not say when it
+    /// was opened.
+    pub lapses_at: Option<DateTime<Utc>>,
 }
 
 /// What the buyer chose to do.
@@ -103,6 +95,8 @@ pub enum Choice {
     Pay {
         /// Card, wallet or bank.
         method: Method,
+        /// The card that the buyer typed, if any.
+        card: Option<Card>,
         /// Declines the confirm with this code.
         decline_at_confirm: Option<String>,
     },
@@ -130,6 +124,7 @@ struct Window {
     finished: bool,
     /// Whose card is registered, if no payment is made.
     customer_key: Option<String>,
+    opened_at: Option<DateTime<Utc>>,
     /// What the page's Promise is told, as JSON.
     outcome: Option<String>,
 }
@@ -150,6 +145,7 @@ impl Windows {
                 success_url,
                 fail_url,
                 customer_key,
+                opened_at,
             } => {
                 let window = Window {
                     payment_key,
@@ -159,6 +155,7 @@ impl Windows {
                     fail_url,
                     finished: false,
                     customer_key,
+                    opened_at,
                     outcome: None,
                 };
                 self.0.insert(window_id, window);
@@ -187,12 +184,14 @@ impl Engine {
     pub fn window(&mut self, now: DateTime<Utc>, id: &str) -> Option<WindowSight> {
         let window = self.windows.0.get(id)?;
         if window.customer_key.is_some() {
+            let lapses_at = window.opened_at.map(|opened_at| opened_at + WINDOW_LIFE);
             return Some(WindowSight {
                 order_name: String::new(),
                 order_id: String::new(),
                 amount: 0,
                 method: window.method,
-                open: !window.finished,
+                open: !window.finished && lapses_at.is_none_or(|lapses_at| now < lapses_at),
+                lapses_at,
             });
         }
         let payment = self.bank.find(now, &window.payment_key)?;
@@ -202,6 +201,7 @@ impl Engine {
             amount: payment.amount,
             method: window.method,
             open: !window.finished && payment.status == Status::Ready,
+            lapses_at: Some(payment.requested_at + WINDOW_LIFE),
         })
     }
 
@@ -234,19 +234,21 @@ impl Engine {
         let key = window.payment_key.clone();
         let pays = matches!(choice, Choice::Pay { .. });
         let pairs = match (choice, customer_key) {
-            (Choice::Pay { .. }, Some(customer_key)) => {
-                let auth_key = self.authorise_billing(&customer_key);
+            (Choice::Pay { card, .. }, Some(customer_key)) => {
+                let auth_key = self.authorise_billing(&customer_key, card);
                 vec![("customerKey", customer_key), ("authKey", auth_key)]
             }
             (
                 Choice::Pay {
                     method,
+                    card,
                     decline_at_confirm,
                 },
                 None,
             ) => {
+                let card_number = card.map(|card| card.masked);
                 self.bank
-                    .authenticate(now, &key, method, decline_at_confirm)
+                    .authenticate(now, &key, method, card_number, decline_at_confirm)
                     .map_err(|_| WindowClosed)?;
                 let payment = self.bank.find(now, &key).ok_or(WindowClosed)?;
                 let kind = match payment.terms().kind {
@@ -318,97 +320,4 @@ fn outcome(paid: bool, pairs: &[(&str, String)]) -> String {
         told.insert((*name).to_owned(), value);
     }
     serde_json::Value::from(told).to_string()
-}
-
-/// Only absolute http(s) addresses: anything else, above all `javascript:`, is refused.
-pub(super) fn is_return_url(url: &str) -> bool {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return false;
-    };
-    let scheme_is_http =
-        scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-    let clean = |byte: u8| byte > b' ' && byte != 0x7f && byte != b'\\';
-    scheme_is_http
-        && url.len() <= URL_MAX
-        && url.bytes().all(clean)
-        && !rest.is_empty()
-        && !rest.starts_with(['/', '?', '#'])
-}
-
-/// Adds pairs to an address's query, before its fragment.
-fn with_query(url: &str, pairs: &[(&str, String)]) -> String {
-    let (address, fragment) = match url.split_once('#') {
-        Some((address, fragment)) => (address, Some(fragment)),
-        None => (url, None),
-    };
-    let mut result = address.to_owned();
-    for (name, value) in pairs {
-        let separator = if !result.contains('?') {
-            "?"
-        } else if result.ends_with(['?', '&']) {
-            ""
-        } else {
-            "&"
-        };
-        result.push_str(separator);
-        result.push_str(name);
-        result.push('=');
-        result.extend(utf8_percent_encode(value, QUERY_VALUE));
-    }
-    if let Some(fragment) = fragment {
-        result.push('#');
-        result.push_str(fragment);
-    }
-    // A header holds ASCII only; what else the shop's address has is encoded as browsers do.
-    utf8_percent_encode(&result, CONTROLS).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_absolute_http_addresses_are_return_addresses() {
-        for good in [
-            "http://127.0.0.1:8080/success",
-            "HTTPS://shop.example",
-            "https://쇼핑.kr/a?b=c",
-        ] {
-            assert!(is_return_url(good), "{good}");
-        }
-        for bad in [
-            "",
-            "/success",
-            "javascript:alert(1)",
-            "JavaScript:alert(1)//http://",
-            "http://",
-            "https:///x",
-            "ftp://x",
-            " http://x",
-            "http://x/\r\nSet-Cookie: a=b",
-            "http:x",
-            "data:text/html,",
-        ] {
-            assert!(!is_return_url(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_query_is_added_before_the_fragment_and_after_an_existing_one() {
-        assert_eq!(
-            with_query("http://a/s", &[("k", "가 &".to_owned())]),
-            "http://a/s?k=%EA%B0%80%20%26"
-        );
-        assert_eq!(
-            with_query(
-                "http://a/s?x=1#top",
-                &[("k", "v".to_owned()), ("l", "w".to_owned())]
-            ),
-            "http://a/s?x=1&k=v&l=w#top"
-        );
-        assert_eq!(
-            with_query("http://a/s?", &[("k", "v".to_owned())]),
-            "http://a/s?k=v"
-        );
-    }
 }

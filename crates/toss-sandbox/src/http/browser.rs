@@ -8,13 +8,15 @@ use actix_web::{
     },
     web::{Bytes, Data, Form, Query},
 };
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{error_response, header_language, json_response};
 use crate::{
     JournalFailure, Sandbox,
     engine::{
-        ApiError, BANKS, Choice, EASY_PAY_PROVIDERS, GiftCertificate, ISSUERS, Language, Method,
+        ApiError, BANKS, Card, Choice, EASY_PAY_PROVIDERS, GiftCertificate, ISSUERS, Language,
+        Method, WindowSight,
     },
     window,
 };
@@ -35,9 +37,28 @@ pub(super) struct WindowForm {
     provider: Option<String>,
     bank: Option<String>,
     phone: Option<String>,
+    card_number: Option<String>,
+    card_expiry: Option<String>,
     code: Option<String>,
     /// Present if the decline is to come only at confirm.
     later: Option<String>,
+}
+
+/// Why a form is not heeded.
+enum Refused {
+    /// A field names what the window does not offer.
+    Nonsense,
+    /// The card cannot be one; the buyer may correct it.
+    Card(ApiError),
+}
+
+/// What a form came to.
+enum Turn {
+    Nonsense,
+    Refused(WindowSight, ApiError),
+    Left(WindowSight),
+    Finished(Option<String>),
+    Closed,
 }
 
 pub(super) async fn script() -> HttpResponse {
@@ -85,7 +106,7 @@ pub(super) async fn show_window(sandbox: Data<Sandbox>, request: HttpRequest) ->
     let id = request.match_info().get("id").unwrap_or_default();
     let sight = sandbox.act(|engine, now| engine.window(now, id));
     Ok(match sandbox.told(sight).await? {
-        Some(sight) if sight.open => page(StatusCode::OK, window::page(&sight, language)),
+        Some(sight) if sight.open => page(StatusCode::OK, window::page(&sight, None, language)),
         Some(_) => page(StatusCode::GONE, window::closed_page(language)),
         None => page(StatusCode::NOT_FOUND, window::closed_page(language)),
     })
@@ -98,19 +119,39 @@ pub(super) async fn finish_window(
 ) -> Response {
     let language = language(&request);
     let id = request.match_info().get("id").unwrap_or_default();
-    let finished = sandbox.act(|engine, now| {
+    let turned = sandbox.act(|engine, now| {
         let customer = engine.window_customer(id).unwrap_or_default().to_owned();
-        let choice = form.ok().and_then(|form| choice(&form, customer));
-        choice.map(|choice| engine.finish_window(now, id, choice, language))
+        let asked = form.map_err(|_| Refused::Nonsense);
+        let asked = asked.and_then(|form| asked_for(now, &form, customer));
+        let Some(sight) = engine.window(now, id).filter(|sight| sight.open) else {
+            return match asked {
+                Err(Refused::Nonsense) => Turn::Nonsense,
+                Ok(_) | Err(Refused::Card(_)) => Turn::Closed,
+            };
+        };
+        match asked {
+            Err(Refused::Nonsense) => Turn::Nonsense,
+            Err(Refused::Card(error)) => Turn::Refused(sight, error),
+            Ok(None) => Turn::Left(sight),
+            Ok(Some(choice)) => match engine.finish_window(now, id, choice, language) {
+                Ok(address) => Turn::Finished(address),
+                Err(window::WindowClosed) => Turn::Closed,
+            },
+        }
     });
-    Ok(match sandbox.told(finished).await? {
-        None => page(StatusCode::BAD_REQUEST, window::closed_page(language)),
-        Some(Ok(None)) => page(StatusCode::OK, window::closed_page(language)),
-        Some(Ok(Some(address))) => HttpResponse::SeeOther()
+    Ok(match sandbox.told(turned).await? {
+        Turn::Nonsense => page(StatusCode::BAD_REQUEST, window::closed_page(language)),
+        Turn::Refused(sight, error) => page(
+            StatusCode::BAD_REQUEST,
+            window::page(&sight, Some(&error), language),
+        ),
+        Turn::Left(sight) => page(StatusCode::OK, window::left_page(&sight, language)),
+        Turn::Finished(None) => page(StatusCode::OK, window::closed_page(language)),
+        Turn::Finished(Some(address)) => HttpResponse::SeeOther()
             .insert_header((LOCATION, address))
             .insert_header((names::CACHE_CONTROL, "no-store"))
             .finish(),
-        Some(Err(window::WindowClosed)) => page(StatusCode::GONE, window::closed_page(language)),
+        Turn::Closed => page(StatusCode::GONE, window::closed_page(language)),
     })
 }
 
@@ -163,22 +204,39 @@ pub(super) async fn receipt(sandbox: Data<Sandbox>, request: HttpRequest) -> Res
     })
 }
 
-/// Reads a form; none if a field names what the window does not offer.
-fn choice(form: &WindowForm, customer_name: String) -> Option<Choice> {
-    let code = || form.code.clone().filter(|code| window::is_code(code));
-    match form.action.as_str() {
-        "pay" => Some(Choice::Pay {
-            method: method(form, customer_name)?,
-            decline_at_confirm: None,
-        }),
-        "cancel" => Some(Choice::Close),
-        "decline" if form.later.is_some() => Some(Choice::Pay {
-            method: method(form, customer_name)?,
-            decline_at_confirm: Some(code()?),
-        }),
-        "decline" => Some(Choice::Decline { code: code()? }),
-        _ => None,
-    }
+/// Reads a form; none if the buyer leaves the window open.
+fn asked_for(
+    now: DateTime<Utc>,
+    form: &WindowForm,
+    customer_name: String,
+) -> Result<Option<Choice>, Refused> {
+    let code = || {
+        let code = form.code.clone().filter(|code| window::is_code(code));
+        code.ok_or(Refused::Nonsense)
+    };
+    let decline_at_confirm = match form.action.as_str() {
+        "leave" => return Ok(None),
+        "cancel" => return Ok(Some(Choice::Close)),
+        "decline" if form.later.is_none() => return Ok(Some(Choice::Decline { code: code()? })),
+        "decline" => Some(code()?),
+        "pay" => None,
+        _ => return Err(Refused::Nonsense),
+    };
+    let method = method(form, customer_name).ok_or(Refused::Nonsense)?;
+    Ok(Some(Choice::Pay {
+        card: card(now, form, &method).map_err(Refused::Card)?,
+        method,
+        decline_at_confirm,
+    }))
+}
+
+/// The card that was typed; none if the buyer pays otherwise or the form came without its fields.
+fn card(now: DateTime<Utc>, form: &WindowForm, method: &Method) -> Result<Option<Card>, ApiError> {
+    let (Method::Card { .. }, Some(number)) = (method, &form.card_number) else {
+        return Ok(None);
+    };
+    let expiry = form.card_expiry.as_deref().unwrap_or_default();
+    Card::typed(now, number, expiry).map(Some)
 }
 
 fn method(form: &WindowForm, customer_name: String) -> Option<Method> {

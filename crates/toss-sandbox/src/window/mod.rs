@@ -1,5 +1,10 @@
 //! The pages that a buyer sees. Plain HTML without scripts; everything shown is escaped.
 
+mod text;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use self::text::Text;
 pub(crate) use crate::engine::WindowClosed;
 use crate::engine::{
     ApiError, BANKS, EASY_PAY_PROVIDERS, ISSUERS, Language, Payment, RequestedMethod, WindowSight,
@@ -8,6 +13,12 @@ use crate::engine::{
 
 /// The stand-in for Toss's browser SDK v2.
 pub(crate) const SCRIPT: &str = include_str!("standard.js");
+
+/// The card that issues billing keys and approves in Toss's test environment (measured by others).
+const CARD_NUMBER: &str = "9410001234567890";
+
+/// Far off, so that the form stays good as it comes.
+const CARD_EXPIRY: &str = "12/99";
 
 const STYLE: &str = include_str!("style.css");
 
@@ -42,8 +53,8 @@ pub(crate) fn console_page() -> String {
     )
 }
 
-/// The open window.
-pub(crate) fn page(sight: &WindowSight, language: Language) -> String {
+/// The open window, with what was wrong with the last form if anything was.
+pub(crate) fn page(sight: &WindowSight, refused: Option<&ApiError>, language: Language) -> String {
     let text = Text::of(language);
     let methods = methods(sight.method, text, language);
     let declines = decline_options(language);
@@ -59,18 +70,27 @@ pub(crate) fn page(sight: &WindowSight, language: Language) -> String {
             order_id = escape(&sight.order_id),
         )
     };
+    let refused = refused.map_or_else(String::new, |error| {
+        let message = escape(error.message(language));
+        format!(
+            "<p id=refused class=refused role=alert>{message} ({})</p>",
+            error.code
+        )
+    });
     let body = format!(
-        "{head}\
+        "{head}{refused}\
          <form method=post><fieldset><legend>{choose}</legend>{methods}</fieldset>\
          <button id=pay name=action value=pay>{pay}</button>\
          <button id=cancel name=action value=cancel>{cancel}</button>\
-         <p class=leave>{leave}</p>\
+         <button id=leave name=action value=leave>{leave}</button>\
+         <p class=leave>{lapses}</p>\
          <section class=trial><h2>{trial}</h2><select id=code name=code aria-label=\"{code_label}\">{declines}</select>\
          <label class=later><input type=checkbox id=later name=later value=1>{later}</label>\
          <button id=decline name=action value=decline>{decline}</button></section></form>",
         choose = text.choose,
         pay = if billing { text.register } else { text.pay },
         leave = text.leave,
+        lapses = lapses(sight, text),
         cancel = text.cancel,
         trial = text.trial,
         code_label = text.code,
@@ -86,6 +106,32 @@ fn decline_options(language: Language) -> String {
         format!("<option value=\"{code}\">{message} ({code})</option>")
     };
     DECLINES.map(option).concat()
+}
+
+/// A window that its buyer goes away from: nothing has happened, and it can be come back to.
+pub(crate) fn left_page(sight: &WindowSight, language: Language) -> String {
+    let text = Text::of(language);
+    let body = format!(
+        "<h1 id=left>{left}</h1><p>{lapses} {may_close}</p><p><a id=return href=\"\">{return_to}</a></p>",
+        left = text.left,
+        lapses = lapses(sight, text),
+        may_close = text.may_close,
+        return_to = text.return_to,
+    );
+    document(text, language, &body)
+}
+
+/// When the window closes by itself.
+fn lapses(sight: &WindowSight, text: &Text) -> String {
+    let (before, after) = text.lapses;
+    let clock = |at: DateTime<Utc>| (at + TimeDelta::hours(9)).format("%H:%M");
+    sight.lapses_at.map_or_else(String::new, |at| {
+        format!(
+            "{before}<time datetime=\"{}\">{} (KST)</time>{after}",
+            korean_time(at),
+            clock(at)
+        )
+    })
 }
 
 /// A window that is over, or never was.
@@ -137,14 +183,11 @@ fn methods(method: RequestedMethod, text: &Text, language: Language) -> String {
                  <div class=\"panel p-card\">{issuers}</div><div class=\"panel p-easy\">{wallets}</div></div>",
                 card = text.card,
                 easy = text.easy_pay,
-                issuers = choices("issuer", &issuers),
+                issuers = choices("issuer", &issuers) + &card_fields(text),
                 wallets = choices("provider", &wallets),
             )
         }
-        RequestedMethod::Billing => {
-            let issuers = ISSUERS.map(|(code, korean, english)| (code, label(korean, english)));
-            one("card", text.card, &choices("issuer", &issuers))
-        }
+        RequestedMethod::Billing => one("card", text.card, &card_fields(text)),
         RequestedMethod::MobilePhone => {
             let phone = format!(
                 "<input class=field name=phone inputmode=tel value=01000001234 aria-label=\"{}\">",
@@ -176,6 +219,18 @@ fn methods(method: RequestedMethod, text: &Text, language: Language) -> String {
             )
         }
     }
+}
+
+/// A card's number and expiry, filled in with the card that Toss's test environment takes.
+fn card_fields(text: &Text) -> String {
+    format!(
+        "<label class=entry>{number}<input class=field name=card_number inputmode=numeric autocomplete=off maxlength=24 value=\"{CARD_NUMBER}\"></label>\
+         <label class=entry>{expiry}<input class=field name=card_expiry autocomplete=off maxlength=7 value=\"{CARD_EXPIRY}\"></label>\
+         <p class=hint>{hint}</p>",
+        number = text.card_number,
+        expiry = text.card_expiry,
+        hint = text.card_hint,
+    )
 }
 
 /// The only method, with its panel.
@@ -244,101 +299,6 @@ fn escape(text: &str) -> String {
     safe
 }
 
-/// The pages' words in one language.
-#[derive(Debug)]
-struct Text {
-    title: &'static str,
-    banner: &'static str,
-    order: &'static str,
-    choose: &'static str,
-    card: &'static str,
-    easy_pay: &'static str,
-    virtual_account: &'static str,
-    transfer: &'static str,
-    mobile_phone: &'static str,
-    billing: &'static str,
-    register: &'static str,
-    leave: &'static str,
-    pay: &'static str,
-    cancel: &'static str,
-    trial: &'static str,
-    code: &'static str,
-    later: &'static str,
-    decline: &'static str,
-    closed: &'static str,
-    back: &'static str,
-    receipt: &'static str,
-    item: &'static str,
-    amount: &'static str,
-    balance: &'static str,
-    approved: &'static str,
-}
-
-impl Text {
-    fn of(language: Language) -> &'static Self {
-        match language {
-            Language::Korean => &KOREAN,
-            Language::English => &ENGLISH,
-        }
-    }
-}
-
-static KOREAN: Text = Text {
-    title: "토스페이먼츠 샌드박스",
-    banner: "샌드박스 결제창입니다. 실제로 결제되지 않습니다.",
-    order: "주문번호",
-    choose: "결제수단",
-    card: "카드",
-    easy_pay: "간편결제",
-    virtual_account: "가상계좌",
-    transfer: "계좌이체",
-    mobile_phone: "휴대폰",
-    billing: "자동결제 카드 등록",
-    register: "카드 등록하기",
-    leave: "아무것도 누르지 않으면 결제창은 30분 뒤 만료됩니다.",
-    pay: "결제하기",
-    cancel: "닫기",
-    trial: "결제 거절 시험",
-    code: "거절 사유",
-    later: "인증은 성공하고 승인할 때 거절",
-    decline: "거절하기",
-    closed: "끝난 결제창입니다.",
-    back: "쇼핑몰로 돌아가 다시 시도해 주세요.",
-    receipt: "샌드박스 매출전표",
-    item: "상품",
-    amount: "결제 금액",
-    balance: "남은 금액",
-    approved: "승인 시각",
-};
-
-static ENGLISH: Text = Text {
-    title: "Toss Payments sandbox",
-    banner: "This is a sandbox payment window. No money is taken.",
-    order: "Order",
-    choose: "Payment method",
-    card: "Card",
-    easy_pay: "Easy pay",
-    virtual_account: "Virtual account",
-    transfer: "Transfer",
-    mobile_phone: "Mobile phone",
-    billing: "Register a card for billing",
-    register: "Register",
-    leave: "Left alone, the window lapses after 30 minutes.",
-    pay: "Pay",
-    cancel: "Close",
-    trial: "Try a decline",
-    code: "Reason",
-    later: "Authenticate, then decline the approval",
-    decline: "Decline",
-    closed: "This payment window is over.",
-    back: "Please go back to the shop and try again.",
-    receipt: "Sandbox receipt",
-    item: "Item",
-    amount: "Amount",
-    balance: "Balance",
-    approved: "Approved",
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,27 +310,47 @@ mod tests {
             amount: 1_234_567,
             method: RequestedMethod::Card,
             open: true,
+            lapses_at: DateTime::from_timestamp(1_767_225_600, 0),
         }
     }
 
     #[test]
     fn the_page_escapes_what_the_shop_sends() {
-        let html = page(&sight("<script>alert('1')</script>\"&"), Language::Korean);
+        let html = page(
+            &sight("<script>alert('1')</script>\"&"),
+            None,
+            Language::Korean,
+        );
         assert!(html.contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;"));
         assert!(!html.contains("<script"));
     }
 
     #[test]
     fn the_page_speaks_both_languages_and_shows_the_amount() {
-        let korean = page(&sight("티셔츠"), Language::Korean);
+        let korean = page(&sight("티셔츠"), None, Language::Korean);
         assert!(korean.contains("결제하기") && korean.contains("1,234,567원"));
-        let english = page(&sight("T-shirt"), Language::English);
+        let english = page(&sight("T-shirt"), None, Language::English);
         assert!(english.contains(">Pay<") && english.contains("₩1,234,567"));
     }
 
     #[test]
+    fn the_page_says_when_it_lapses_and_can_be_left_open() {
+        let shown = page(&sight("티셔츠"), None, Language::Korean);
+        let left = left_page(&sight("티셔츠"), Language::English);
+        assert!(shown.contains("id=leave") && left.contains("id=left"));
+        for html in [shown, left] {
+            assert!(html.contains("09:00 (KST)"), "{html}");
+        }
+        let unknown = WindowSight {
+            lapses_at: None,
+            ..sight("티셔츠")
+        };
+        assert!(!page(&unknown, None, Language::Korean).contains("<time"));
+    }
+
+    #[test]
     fn the_page_loads_nothing_from_outside() {
-        let html = page(&sight("티셔츠"), Language::Korean);
+        let html = page(&sight("티셔츠"), None, Language::Korean);
         assert!(!html.contains("http:") && !html.contains("https:") && !html.contains("src="));
     }
 

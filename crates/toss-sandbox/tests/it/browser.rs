@@ -285,3 +285,65 @@ async fn a_page_may_ask_for_the_outcome_from_anywhere() {
         .unwrap();
     assert_eq!(none.status(), 404);
 }
+
+#[tokio::test]
+async fn a_window_that_is_left_open_says_when_it_lapses_and_can_be_come_back_to() {
+    let bench = Bench::start().await;
+    let path = open(&bench).await;
+    let left = press(&bench, &path, "action=leave").await;
+    assert_eq!(left.status(), 200);
+    let left = left.text().await.unwrap();
+    for part in ["id=left", "id=return", "(KST)"] {
+        assert!(left.contains(part), "{part} in {left}");
+    }
+    let again = bench.client.get(bench.url(&path)).send().await.unwrap();
+    assert_eq!(again.status(), 200);
+    let address = location(&press(&bench, &path, "action=pay").await);
+    assert!(address.starts_with("http://shop.test/success?"));
+    assert_eq!(press(&bench, &path, "action=leave").await.status(), 410);
+}
+
+#[tokio::test]
+async fn a_buyer_types_a_card_and_may_correct_it() {
+    let bench = Bench::start().await;
+    let path = open(&bench).await;
+    for (form, code) in [
+        (
+            "card_number=941000&card_expiry=12/99",
+            "INVALID_CARD_NUMBER",
+        ),
+        ("card_number=&card_expiry=12/99", "INVALID_CARD_NUMBER"),
+        ("card_number=9410001234567890", "INVALID_CARD_EXPIRATION"),
+        (
+            "card_number=9410001234567890&card_expiry=12/25",
+            "INVALID_CARD_EXPIRATION",
+        ),
+        (
+            "card_number=9410001234567890&card_expiry=13/99",
+            "INVALID_CARD_EXPIRATION",
+        ),
+    ] {
+        let refused = press(&bench, &path, &format!("action=pay&{form}")).await;
+        assert_eq!(refused.status(), 400, "{form}");
+        let shown = refused.text().await.unwrap();
+        assert!(
+            shown.contains("id=refused") && shown.contains(code),
+            "{form}"
+        );
+        assert!(shown.contains("id=pay"), "the window is still there");
+    }
+    let form = "action=pay&issuer=41&card_number=4111-2222%203333-4444&card_expiry=12/99";
+    let address = location(&press(&bench, &path, form).await);
+    let key = address.split("paymentKey=").nth(1).unwrap();
+    let key = key.split('&').next().unwrap();
+    let confirm = bench.confirm(key, "order-0001", 210_000);
+    let (status, paid) = read(confirm.send().await.unwrap()).await;
+    assert_eq!(
+        (status, &paid["card"]["number"], &paid["card"]["issuerCode"]),
+        (200, &json!("41112222****444*"), &json!("41"))
+    );
+    let path = open(&bench).await;
+    // What the buyer does not pay with is not looked at.
+    let form = "action=pay&method=easy_pay&card_number=1&card_expiry=";
+    assert_eq!(press(&bench, &path, form).await.status(), 303);
+}

@@ -215,6 +215,8 @@ async fn a_page_pays_by_promise_by_widget_and_registers_a_card_with_the_script_a
     );
 
     press(&page, "#billing").await;
+    press(&page, "#leave").await;
+    press(&page, "#return").await;
     press(&page, "#pay").await;
     assert_eq!(result(&page, "authKey").await["customerKey"], "buyer-1");
 

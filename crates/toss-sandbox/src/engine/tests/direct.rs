@@ -239,7 +239,7 @@ fn a_card_that_only_registers_is_refused_when_charged() {
 #[test]
 fn an_auth_key_issues_one_billing_key_to_its_customer() {
     let mut bench = Bench::new();
-    let auth_key = bench.engine.authorise_billing("buyer-1");
+    let auth_key = bench.engine.authorise_billing("buyer-1", None);
     let body = |key: &str, customer: &str| json!({ "authKey": key, "customerKey": customer });
     let foreign = bench.ask(Endpoint::IssueBilling, "", &body(&auth_key, "buyer-2"));
     assert_eq!(code(&foreign), (400, "NOT_MATCHES_CUSTOMER_KEY"));

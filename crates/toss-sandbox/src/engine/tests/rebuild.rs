@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::{Bench, ORDER, confirm, keyed, read, reason, request};
 use crate::{
-    SandboxConfig,
+    DEFAULT_CLIENT_KEY, SandboxConfig,
     endpoint::Endpoint,
-    engine::{Change, Choice, Engine, Language, Method},
+    engine::{Card, Change, Choice, Engine, Language, Method, WINDOW_LIFE},
 };
 
 fn recording() -> Bench {
@@ -91,6 +91,7 @@ fn a_window_and_a_decline_chosen_in_it_survive() {
     );
     let choice = Choice::Pay {
         method: Method::card(),
+        card: Some(Card::typed(bench.now, "9410001234567890", "12/99").unwrap()),
         decline_at_confirm: Some("REJECT_CARD_PAYMENT".to_owned()),
     };
     let address = bench
@@ -118,6 +119,61 @@ fn a_window_and_a_decline_chosen_in_it_survive() {
     assert_eq!(bench.confirm(key, ORDER, 1_000).0, 403);
     restart(&mut bench, &mut life);
     assert_eq!(bench.get(key).1["status"], "ABORTED");
+}
+
+#[test]
+fn a_card_typed_for_billing_survives_with_the_time_of_its_window() {
+    let (mut bench, mut life) = (recording(), Vec::new());
+    let body = json!({
+        "clientKey": DEFAULT_CLIENT_KEY, "product": "billing", "customerKey": "buyer-1",
+        "successUrl": "http://shop.test/success", "failUrl": "http://shop.test/fail",
+    });
+    let opened = bench
+        .engine
+        .open_window(bench.now, body.to_string().as_bytes())
+        .unwrap();
+    let lapses_at = bench.now + WINDOW_LIFE;
+    restart(&mut bench, &mut life);
+    let sight = bench.engine.window(bench.now, &opened.window_id).unwrap();
+    assert_eq!(sight.lapses_at, Some(lapses_at));
+    let choice = Choice::Pay {
+        method: Method::card(),
+        card: Some(Card::typed(bench.now, "4330121234567890", "12/99").unwrap()),
+        decline_at_confirm: None,
+    };
+    let address = bench
+        .engine
+        .finish_window(bench.now, &opened.window_id, choice, Language::Korean)
+        .unwrap()
+        .unwrap();
+    restart(&mut bench, &mut life);
+    let auth_key = address.split("authKey=").nth(1).unwrap();
+    let body = json!({ "authKey": auth_key, "customerKey": "buyer-1" });
+    let issued = read(&bench.send(request(Endpoint::IssueBilling, "", &body)));
+    assert_eq!(issued.1["card"]["number"], "43301212****789*");
+}
+
+#[test]
+fn a_journal_of_before_windows_had_a_time_and_a_card_is_still_read() {
+    let old = [
+        json!({
+            "type": "windowOpened", "windowId": "w", "paymentKey": "", "method": "BILLING",
+            "customerName": "김", "successUrl": "http://a/s", "failUrl": "http://a/f",
+            "customerKey": "buyer-1",
+        }),
+        json!({ "type": "billingAuthorised", "authKey": "bln_1", "customerKey": "buyer-1" }),
+    ];
+    let mut bench = Bench::new();
+    for change in old {
+        let change = serde_json::from_value(change).unwrap();
+        bench.engine.apply(change).unwrap();
+    }
+    bench.now += TimeDelta::days(1);
+    let sight = bench.engine.window(bench.now, "w").unwrap();
+    assert_eq!((sight.open, sight.lapses_at), (true, None));
+    let body = json!({ "authKey": "bln_1", "customerKey": "buyer-1" });
+    let issued = read(&bench.send(request(Endpoint::IssueBilling, "", &body)));
+    assert_eq!(issued.1["card"]["number"], "94100012****789*");
 }
 
 #[test]

@@ -7,7 +7,7 @@ pub(super) const MEASURED: &str = "measured by others";
 pub(super) const ASSUMED: &str = "assumed";
 
 /// What Toss does that its objects and codes do not show: the fact, its evidence, its test.
-pub(super) const QUIRKS: [(&str, &str, &str); 33] = [
+pub(super) const QUIRKS: [(&str, &str, &str); 34] = [
     (
         "A window lapses after 30 minutes, an authenticated payment after 10",
         DOCUMENTED,
@@ -167,6 +167,11 @@ pub(super) const QUIRKS: [(&str, &str, &str); 33] = [
         "Closing the window: `PAY_PROCESS_CANCELED` without an order id, and the payment stays `READY`",
         DOCUMENTED,
         "a_closed_window_names_no_order_and_a_declined_one_does",
+    ),
+    (
+        "A window for a billing card lapses after 30 minutes as well",
+        ASSUMED,
+        "a_window_for_a_billing_card_lapses_as_well",
     ),
     (
         "Cancels are negative in the list of transactions (`cancel_amounts_negative`)",
