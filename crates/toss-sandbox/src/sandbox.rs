@@ -1,5 +1,8 @@
 //! The handle: one engine, one short lock, one clock.
 
+mod invariants;
+mod webhooks;
+
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -10,13 +13,13 @@ use std::{
 
 use actix_web::web::ServiceConfig;
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
 use tokio::sync::Notify;
 
+pub use self::invariants::Invariants;
 use crate::{
     ActiveFault, Call, CallTotals, Fault, JournalError, JournalFailure, LedgerRow, Rule,
     SandboxConfig,
-    engine::{ApiError, Engine, Findings, Method, WebhookRow},
+    engine::{ApiError, Engine, Method},
     http,
     journal::Journal,
 };
@@ -50,25 +53,6 @@ struct Shared {
 pub(crate) struct Done<T> {
     value: T,
     seq: u64,
-}
-
-/// What `GET /sandbox/invariants` answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Invariants {
-    /// Whether nothing is wrong.
-    pub holds: bool,
-    /// How many orders were examined.
-    pub orders: usize,
-    /// How many payments were examined.
-    pub payments: usize,
-    /// How many records of the journal were replayed and compared with the live books; none
-    /// without a journal.
-    pub records_replayed: Option<u64>,
-    /// What is wrong, in words: the first hundred.
-    pub findings: Vec<String>,
-    /// How many findings there are.
-    pub findings_total: usize,
 }
 
 impl Sandbox {
@@ -191,61 +175,6 @@ impl Sandbox {
         self.engine().end_fault(id)
     }
 
-    /// From now on events are sent to an address, as Toss sends webhooks; none ends it, and what
-    /// waits then stays. What happened before is not told. A
-    /// [`RunningSandbox`](crate::RunningSandbox) sends; anyone else awaits
-    /// [`Sandbox::send_webhooks`].
-    pub fn send_webhooks_to(&self, url: Option<String>) {
-        {
-            let mut engine = self.engine();
-            if url.is_some() {
-                engine.want_webhooks();
-            } else {
-                engine.refuse_webhooks();
-            }
-        }
-        *self.webhook_url_lock() = url;
-        self.0.webhook_wakes.notify_one();
-    }
-
-    /// Sends events for as long as it is polled.
-    pub async fn send_webhooks(&self) {
-        crate::webhook::send_webhooks(self.clone()).await;
-    }
-
-    /// An event made up for a test: any name, any content, signed if Toss signs such events.
-    pub fn send_webhook(&self, event: &str, data: &serde_json::Value) {
-        self.done(self.act(|engine, now| engine.send_webhook(now, event, data)));
-        self.0.webhook_wakes.notify_one();
-    }
-
-    /// Events that wait or are on their way, then those that ended lately; at most `limit` each.
-    pub fn webhooks(&self, limit: usize) -> Vec<WebhookRow> {
-        self.engine().webhooks(limit)
-    }
-
-    pub(crate) fn webhook_url(&self) -> Option<String> {
-        self.webhook_url_lock().clone()
-    }
-
-    fn webhook_url_lock(&self) -> MutexGuard<'_, Option<String>> {
-        self.0
-            .webhook_url
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn webhook_wakes(&self) -> &Notify {
-        &self.0.webhook_wakes
-    }
-
-    /// How long until there is something to send or to let lapse.
-    pub(crate) fn next_webhook_in(&self) -> Option<Duration> {
-        let now = self.now();
-        let at = self.engine().next_webhook_at()?;
-        Some((at - now).to_std().unwrap_or_default())
-    }
-
     /// A deposit turns out to be an error: the account waits for another. Returns the Payment
     /// object as JSON text.
     ///
@@ -305,44 +234,6 @@ impl Sandbox {
             let offset_ms = engine.advance_clock(by_ms);
             // Stored under the engine's lock, so that of two jumps the later one stays.
             self.0.clock_offset_ms.store(offset_ms, Ordering::Relaxed);
-        })
-    }
-
-    /// Examines the books: at most one net approval per order, every balance the sum of what
-    /// moved, and the journal replayed from its beginning equal to the live state.
-    ///
-    /// Blocks, and holds all else up for as long as the examination takes (not the replay): about
-    /// a second for a million payments.
-    ///
-    /// # Errors
-    /// [`JournalFailure`] if the journal has failed.
-    pub fn invariants(&self) -> Result<Invariants, JournalFailure> {
-        let journal = self.0.journal.as_ref();
-        let examined = self.act(|engine, _| {
-            let fingerprint = journal.map(|_| engine.fingerprint());
-            (engine.audit(), engine.counts(), fingerprint)
-        });
-        let seq = examined.seq;
-        let (mut findings, (orders, payments), fingerprint) = examined.value;
-        let mut records_replayed = None;
-        if let (Some(journal), Some(live)) = (journal, fingerprint) {
-            journal.durable_blocking(seq)?;
-            let mut rebuilt = Engine::new(&self.0.config);
-            match journal.replay(seq, |change| rebuilt.apply(change)) {
-                Ok(records) => {
-                    records_replayed = Some(records);
-                    findings.extend(live.differences(&rebuilt.fingerprint()));
-                }
-                Err(error) => findings.extend(Findings::one(error.to_string())),
-            }
-        }
-        Ok(Invariants {
-            holds: findings.is_empty(),
-            orders,
-            payments,
-            records_replayed,
-            findings_total: findings.total,
-            findings: findings.shown,
         })
     }
 

@@ -2,6 +2,7 @@
 //! the time is passed in and randomness is seeded, so a run can be repeated exactly.
 
 mod address;
+mod answering;
 mod approval;
 mod audit;
 mod bank;
@@ -19,6 +20,7 @@ mod intake;
 mod method;
 mod news;
 mod opening;
+mod outbox;
 mod payment;
 mod payouts;
 mod perform;
@@ -42,11 +44,10 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 
 pub use self::{
+    answering::error_body,
     audit::{Findings, Fingerprint},
     bank::LedgerRow,
     billing::BillingKey,
@@ -80,10 +81,10 @@ use self::{
     brandpay::BrandpayBook,
     calls::CallLog,
     idempotency::Idempotency,
+    outbox::{News, Outbox},
     payouts::PayoutBook,
     receipts::ReceiptBook,
     vault::Vault,
-    webhooks::{News, Outbox},
     window::Windows,
 };
 pub(crate) use self::{random::Random, request::is_order_id};
@@ -104,9 +105,6 @@ macro_rules! writing {
     };
 }
 use writing;
-
-const HTML_502: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
-    <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n";
 
 /// The simulator of Toss Payments, pure.
 #[derive(Debug)]
@@ -362,92 +360,6 @@ impl Engine {
     pub fn faults(&self) -> &[ActiveFault] {
         self.faults.active()
     }
-
-    /// The way of an answer to the caller, on which faults may befall it.
-    fn carry(&mut self, number: u64, answer: Answer, effect: Option<&Effect>) -> Delivery {
-        let answer = match effect {
-            Some(Effect::ApproveThenSilence) => return Delivery::Silence,
-            Some(Effect::ApproveThenReset) => return Delivery::Reset,
-            Some(Effect::HalfBody) => Answer {
-                pace: Pace::Half,
-                ..answer
-            },
-            Some(Effect::SlowBody { over_ms }) => Answer {
-                pace: Pace::Over(Duration::from_millis(*over_ms)),
-                ..answer
-            },
-            Some(Effect::Html502 { .. }) => Answer {
-                status: 502,
-                content: Content::Html,
-                body: HTML_502.into(),
-                idempotency_key: None,
-                ..answer
-            },
-            _ => answer,
-        };
-        self.calls.answered(number, answer.status);
-        Delivery::Answer(answer)
-    }
-
-    fn refuse(&mut self, request: &ApiRequest, number: u64, error: &ApiError) -> Delivery {
-        let answer = self.error_answer(request, error);
-        self.carry(number, answer, None)
-    }
-
-    /// An injected error: a decline aborts the payment that it is about.
-    fn fail_with(&mut self, now: DateTime<Utc>, ticket: &Ticket, code: &str) -> ApiError {
-        let error = ApiError::new(code);
-        if let Some(Ok(body)) = &ticket.confirm
-            && error.declines()
-            && self
-                .bank
-                .match_confirm(now, body, &self.mismatch, ticket.widget)
-                .is_ok()
-        {
-            self.bank.abort(now, &body.payment_key, code);
-        }
-        error
-    }
-
-    fn answer(&mut self, request: &ApiRequest, status: u16, body: String) -> Answer {
-        Answer {
-            status,
-            content: Content::Json,
-            pace: Pace::Whole,
-            body: body.into(),
-            trace_id: self.random.trace_id(),
-            first_trace_id: None,
-            idempotency_key: request.scoped_key(),
-        }
-    }
-
-    fn error_answer(&mut self, request: &ApiRequest, error: &ApiError) -> Answer {
-        let body = error_body(error, request.language());
-        if !request.endpoint.is_v2() {
-            return self.answer(request, error.status, body);
-        }
-        let mut answer = self.answer(request, error.status, String::new());
-        answer.body = format!(
-            "{{\"version\":\"{}\",\"traceId\":\"{}\",\"error\":{body}}}",
-            self.version.name(),
-            answer.trace_id,
-        )
-        .into();
-        answer
-    }
-}
-
-/// `{"code","message"}`.
-pub fn error_body(error: &ApiError, language: Language) -> String {
-    #[derive(serde::Serialize)]
-    struct Body<'a> {
-        code: &'a str,
-        message: &'a str,
-    }
-    json(&Body {
-        code: &error.code,
-        message: error.message(language),
-    })
 }
 
 /// Serialises what cannot fail to be serialised: structs of strings and numbers.

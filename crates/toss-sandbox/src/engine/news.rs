@@ -13,8 +13,8 @@ use super::{
     bank::Bank,
     change::Change,
     method::{Kind, Method},
+    outbox::News,
     payment::{CONFIRM_LIFE, Payment, Status, WINDOW_LIFE},
-    webhooks::News,
     writing,
 };
 
