@@ -118,6 +118,7 @@ pub struct MySqlServer {
     /// For transactions that several writes share, one of each kind at a time. They prepare
     /// statements for many numbers of rows, which are too many to be kept by every connection.
     sharing: Pool<AsyncMysqlConnection>,
+    servers: Arc<Servers>,
     acquire_timeout: Duration,
     jitter: Arc<AtomicU64>,
     groups: Option<Groups>,
@@ -183,6 +184,7 @@ impl Database {
                 Ok(Self::MySql(MySqlServer {
                     pool,
                     sharing,
+                    servers,
                     acquire_timeout,
                     jitter,
                     groups: groups(MYSQL_ALONE_MAX),
@@ -347,8 +349,17 @@ impl MySqlServer {
         &self,
         pool: &Pool<AsyncMysqlConnection>,
     ) -> Result<Lease<Object<AsyncMysqlConnection>>, Failed> {
-        let got = tokio::time::timeout(self.acquire_timeout, pool.get()).await;
-        pooled(got).map(|connection| Lease::new(connection, None))
+        loop {
+            let got = tokio::time::timeout(self.acquire_timeout, pool.get()).await;
+            let connection = pooled(got)?;
+            if self
+                .servers
+                .is_current(Object::metrics(&connection).created)
+            {
+                return Ok(Lease::new(connection, None));
+            }
+            drop(Object::take(connection));
+        }
     }
 }
 

@@ -5,7 +5,8 @@
 //! demoted, connections to it fail, and the next ones find its successor.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use diesel::QueryableByName;
 use diesel::result::{ConnectionError, ConnectionResult};
@@ -53,6 +54,8 @@ pub(crate) struct Servers {
     urls: Vec<String>,
     /// The one that took writes when a connection was last opened.
     known: AtomicUsize,
+    /// When another one was last found to take writes.
+    switched: Mutex<Option<Instant>>,
 }
 
 impl Servers {
@@ -64,7 +67,16 @@ impl Servers {
         Self {
             urls: urls.collect(),
             known: AtomicUsize::new(0),
+            switched: Mutex::new(None),
         }
+    }
+
+    /// Whether a connection of this moment may be used. An older one leads to a server that was
+    /// replaced: when that one was only paused, it wakes up and answers reads out of the past.
+    pub(crate) fn is_current(&self, created: Instant) -> bool {
+        let switched = self.switched.lock();
+        let switched = *switched.unwrap_or_else(PoisonError::into_inner);
+        switched.is_none_or(|switched| created >= switched)
     }
 
     /// A connection to the server that takes writes.
@@ -79,8 +91,11 @@ impl Servers {
         // In turns would cost a wait for each machine that is gone.
         let all = (0..self.urls.len()).map(|number| self.try_one(number).boxed());
         let ((connection, found), _others) = select_ok(all).await?;
-        self.known.store(found, Ordering::Relaxed);
-        tracing::info!(number = found + 1, "this database server takes writes now");
+        if self.known.swap(found, Ordering::Relaxed) != found {
+            let mut switched = self.switched.lock().unwrap_or_else(PoisonError::into_inner);
+            *switched = Some(Instant::now());
+            tracing::info!(number = found + 1, "this database server takes writes now");
+        }
         Ok(connection)
     }
 

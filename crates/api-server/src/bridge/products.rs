@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use kernel::{Fence, OrderId, ProductId, StoreError};
 use payment_domain::model::{ProductPieces, StockState};
 use payment_domain::port::{HoldReply, HoldRequest, PricedProduct, ProductPort, StockLedger};
-use product_domain::model::{Hold, ReservationLine, ReservationState};
+use product_domain::model::{Hold, ReservationLine, ReservationState, SellDecision};
 use product_domain::{HoldOutcome, ProductReceiver};
 
 /// Payment's products are product-domain's.
@@ -58,8 +58,15 @@ impl ProductPort for Products {
     }
 
     async fn sell(&self, order_id: &OrderId) -> Result<(), StoreError> {
-        // "Nothing held" is logged by product-domain; repeating the message would not help.
-        self.products.sell(order_id).await.map(drop)
+        match self.products.sell(order_id).await? {
+            SellDecision::Sell | SellDecision::AlreadySold => Ok(()),
+            // No sale is written, so no database vouches for this reading: it may come from a
+            // server that was replaced. The message stays until the stock is right.
+            SellDecision::NotHeld => Err(StoreError::Corrupt {
+                action: "sell stock",
+                source: "a paid order holds no stock".into(),
+            }),
+        }
     }
 }
 

@@ -51,6 +51,7 @@ pub trait ProductPort: Send + Sync {
     /// nothing is held, and MUST spare stock that was held under a higher fence.
     async fn release(&self, order_id: &OrderId, fence: Fence) -> Result<(), StoreError>;
 
-    /// Marks the order's held stock as sold. MUST be idempotent.
+    /// Marks the order's held stock as sold. MUST be idempotent, and MUST fail when nothing is held:
+    /// the instruction then stays and is given again.
     async fn sell(&self, order_id: &OrderId) -> Result<(), StoreError>;
 }
