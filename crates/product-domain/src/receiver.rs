@@ -75,7 +75,8 @@ pub trait ProductReceiver: Send + Sync {
     /// Gives an order's stock back. Repeating it changes nothing, and it may come before the hold.
     async fn release(&self, order_id: &OrderId, fence: Fence) -> Result<(), StoreError>;
 
-    /// Marks an order's stock as sold. Repeating it changes nothing.
+    /// Marks an order's stock as sold. Repeating it changes nothing. Nothing held is logged as an
+    /// error, and is no sale: ask again until it is one.
     async fn sell(&self, order_id: &OrderId) -> Result<SellDecision, StoreError>;
 
     /// Where these orders' reservations stand, in any order; orders without one are left out.

@@ -105,3 +105,25 @@ impl StockLedger for Products {
         Ok(pieces.collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use product_domain::MockProductReceiver;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sale_that_finds_nothing_held_is_not_done() {
+        for (decision, is_done) in [
+            (SellDecision::Sell, true),
+            (SellDecision::AlreadySold, true),
+            (SellDecision::NotHeld, false),
+        ] {
+            let mut products = MockProductReceiver::new();
+            products.expect_sell().return_once(move |_| Ok(decision));
+            let bridge = Products::new(Arc::new(products));
+            let sold = bridge.sell(&"order-000001".parse().unwrap()).await;
+            assert_eq!(sold.is_ok(), is_done, "{decision:?}: {sold:?}");
+        }
+    }
+}

@@ -181,11 +181,18 @@ impl ProductPort for Shelf {
 
     async fn sell(&self, order_id: &OrderId) -> Result<(), StoreError> {
         let mut contents = self.working()?;
-        if let Some(Reservation::Held(_, lines)) = contents.reservations.get(order_id).cloned() {
-            let sold = Reservation::Sold(lines);
-            contents.reservations.insert(order_id.clone(), sold);
+        match contents.reservations.get(order_id).cloned() {
+            Some(Reservation::Held(_, lines)) => {
+                let sold = Reservation::Sold(lines);
+                contents.reservations.insert(order_id.clone(), sold);
+                Ok(())
+            }
+            Some(Reservation::Sold(_)) => Ok(()),
+            Some(Reservation::Released(_)) | None => Err(StoreError::Corrupt {
+                action: "sell stock",
+                source: "a paid order holds no stock".into(),
+            }),
         }
-        Ok(())
     }
 }
 
