@@ -40,6 +40,7 @@ const SHARING_POOL_SIZE: usize = 2;
 /// How many writes of one kind may run in transactions of their own on MySQL, which syncs several of
 /// them at once by itself. SQLite has one writer.
 const MYSQL_ALONE_MAX: usize = 4;
+
 /// Where the database is and how it is used.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {

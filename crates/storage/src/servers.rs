@@ -91,12 +91,16 @@ impl Servers {
         // In turns would cost a wait for each machine that is gone.
         let all = (0..self.urls.len()).map(|number| self.try_one(number).boxed());
         let ((connection, found), _others) = select_ok(all).await?;
+        self.note(found);
+        Ok(connection)
+    }
+
+    fn note(&self, found: usize) {
         if self.known.swap(found, Ordering::Relaxed) != found {
             let mut switched = self.switched.lock().unwrap_or_else(PoisonError::into_inner);
             *switched = Some(Instant::now());
             tracing::info!(number = found + 1, "this database server takes writes now");
         }
-        Ok(connection)
     }
 
     async fn try_one(&self, number: usize) -> ConnectionResult<(AsyncMysqlConnection, usize)> {
@@ -147,4 +151,21 @@ async fn ask(question: &str, connection: &mut AsyncMysqlConnection) -> diesel::Q
 
 fn refused<T>(why: &str) -> ConnectionResult<T> {
     Err(ConnectionError::BadConnection(why.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_opened_before_another_server_took_over_is_not_used_again() {
+        let servers = Servers::new(&["mysql://u@a/db".to_owned(), "mysql://u@b/db".to_owned()]);
+        let early = Instant::now();
+        servers.note(0);
+        assert!(servers.is_current(early), "the same server as before");
+        std::thread::sleep(Duration::from_millis(1));
+        servers.note(1);
+        assert!(!servers.is_current(early));
+        assert!(servers.is_current(Instant::now()));
+    }
 }
