@@ -29,7 +29,8 @@ impl Signer {
     pub(crate) fn new(config: &SandboxConfig) -> Self {
         let keys = std::iter::once(&config.security_key).chain(&config.previous_security_key);
         let bytes = |key: &String| {
-            let decoded = bytes_of_hex(key).filter(|_| !config.unknowns.hmac_key_as_text);
+            let decoded = hex::decode(key).ok();
+            let decoded = decoded.filter(|_| !config.unknowns.hmac_key_as_text);
             decoded.unwrap_or_else(|| key.clone().into_bytes())
         };
         Self(
@@ -47,17 +48,6 @@ impl Signer {
         };
         self.0.iter().map(sign).collect::<Vec<_>>().join(",")
     }
-}
-
-/// The bytes that hexadecimal digits stand for.
-pub(crate) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
-        .collect()
 }
 
 /// Sends events until it is dropped. What is on its way then counts as not sent.
@@ -186,7 +176,7 @@ mod tests {
         assert_eq!(parts.len(), 2);
         for (part, key) in parts.iter().zip([&config.security_key, &"ab".repeat(32)]) {
             let tag = STANDARD.decode(part.strip_prefix("v1:").unwrap()).unwrap();
-            let key = hmac::Key::new(hmac::HMAC_SHA256, &bytes_of_hex(key).unwrap());
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &hex::decode(key).unwrap());
             hmac::verify(&key, b"{}:2026-01-01T00:00:00+09:00", &tag).unwrap();
         }
     }
@@ -197,6 +187,5 @@ mod tests {
         let by_bytes = Signer::new(&config).sign("{}", "t");
         config.unknowns.hmac_key_as_text = true;
         assert_ne!(by_bytes, Signer::new(&config).sign("{}", "t"));
-        assert!(bytes_of_hex("0g").is_none() && bytes_of_hex("abc").is_none());
     }
 }

@@ -27,7 +27,7 @@ const TAG: usize = 16;
 impl Vault {
     /// A key that is not 64 hexadecimal digits opens nothing.
     pub(super) fn new(security_key: &str) -> Self {
-        let bytes = crate::webhook::bytes_of_hex(security_key);
+        let bytes = hex::decode(security_key).ok();
         let key = bytes.and_then(|bytes| UnboundKey::new(&AES_256_GCM, &bytes).ok());
         Self(key.map(LessSafeKey::new))
     }
