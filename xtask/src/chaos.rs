@@ -78,7 +78,7 @@ pub(crate) fn run_short(root: &Path) -> anyhow::Result<()> {
 /// Builds and runs. Fails on any break.
 #[expect(clippy::print_stdout, reason = "a command line tool speaks on stdout")]
 pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
-    build(options).run(root)?;
+    build(options.profile()).run(root)?;
     let folder = programs(root, options);
     for store in options.stores() {
         match store {
@@ -164,8 +164,7 @@ fn named_after(report: &Path, store: Store) -> PathBuf {
 
 /// One call, so that all programs share one set of compiled dependencies; in CI with the tests'
 /// features, so that they share theirs too.
-fn build(options: &Options) -> Cargo {
-    let profile = options.profile();
+pub(crate) fn build(profile: &str) -> Cargo {
     let packages = match profile {
         "ci" => "--workspace --all-features",
         _ => "--package api-server --package toss-sandbox --features api-server/failpoints",
@@ -292,7 +291,7 @@ mod tests {
                 "dev",
             ),
         ] {
-            let call = build(&options).to_string();
+            let call = build(options.profile()).to_string();
             assert!(call.contains(&format!("--profile {profile} ")), "{call}");
             for program in ["--bin api-server", "--bin toss-sandbox", "--example chaos"] {
                 assert!(call.contains(program), "{call}");

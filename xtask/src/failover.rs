@@ -7,13 +7,13 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
-use crate::cargo::{self, Cargo};
 use crate::group::Group;
+use crate::{cargo, chaos};
 
 /// How often to strike, and how many buy meanwhile.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// New primaries; every second or so is that of a pause instead of SIGKILL
+    /// New primaries at least; by lot three of five after SIGKILL, the others after a pause
     #[arg(long, default_value_t = 5)]
     failovers: usize,
     /// Clients that buy at once
@@ -33,11 +33,7 @@ pub(crate) struct Options {
 /// Builds, starts the group and runs. Fails on any break.
 pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     let profile = if options.dev { "dev" } else { "release" };
-    let build = format!(
-        "build --profile {profile} --package api-server --package toss-sandbox \
-         --features api-server/failpoints --bin api-server --bin toss-sandbox --example chaos"
-    );
-    Cargo::line(&build).run(root)?;
+    chaos::build(profile).run(root)?;
     let folder = cargo::folder(root, profile);
     let group = Group::start("failover")?;
     let mut migrate = Command::new(folder.join("api-server"));

@@ -138,7 +138,9 @@ async fn watch(
             && confirms >= options.confirms
             && failovers >= options.failovers;
         if lasted > STORM_MAX && !enough {
-            let what = format!("{deaths} kills and {confirms} confirms are fewer than asked for");
+            let what = format!(
+                "{deaths} kills, {confirms} confirms or {failovers} failovers are fewer than asked for"
+            );
             stage.tally().breaks.push(what);
             return Ok(lasted);
         }
