@@ -31,7 +31,7 @@ pub(crate) struct Options {
     /// Two pairs and short ones: some five minutes
     #[arg(long, conflicts_with = "smoke")]
     quick: bool,
-    /// Some twenty seconds on SQLite in a development build; fails on errors alone, and its numbers
+    /// Some twenty seconds on SQLite, built as CI builds; fails on errors alone, and its numbers
     /// mean nothing. What CI runs
     #[arg(long)]
     smoke: bool,

@@ -15,8 +15,8 @@
 //!
 //! The profile is an optimised one. Ten thousand schedules cannot be had otherwise: a development
 //! build runs fewer than ten a second. Chaos breaks programs by real time, and unoptimised ones would
-//! be at another place when they are struck. Compiling everything twice instead, for the tests without
-//! optimisation, was slower.
+//! be at another place when they are struck. So the tests are optimised too, and no dependency is
+//! compiled twice.
 //!
 //! The last step is a short run of the benchmarks. It shows that they run and that nothing goes wrong
 //! under load; what they measure is not looked at, because a machine of CI is as slow as its neighbours
