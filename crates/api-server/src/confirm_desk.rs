@@ -99,7 +99,7 @@ impl ConfirmDesk {
         let mut waited = false;
         loop {
             match self.payments.examine(command).await? {
-                Examined::Answered(ConfirmOutcome { payment }) => {
+                Examined::Answered(ConfirmOutcome { payment, .. }) => {
                     return Ok(Confirmed {
                         payment: *payment,
                         replayed: !waited,
@@ -218,11 +218,17 @@ impl ConfirmDesk {
         let task = async move {
             let _permit = permit;
             let outcome = payments.confirm(payment, payment_key).await;
-            let order_id = seat.order_id.clone();
+            let sale = match &outcome {
+                Ok(outcome) => outcome.undelivered.clone(),
+                Err(_) => None,
+            };
             // Nobody need be waiting any more.
             drop(publish.send(outcome));
             drop(seat);
-            if let Err(error) = payments.deliver(&order_id).await {
+            if let Some(sale) = sale
+                && let Err(error) = payments.deliver_message(&sale).await
+            {
+                let order_id = sale.key.order_id;
                 tracing::warn!(%order_id, %error, "stock is marked as sold later, by the outbox");
             }
         };
@@ -261,6 +267,7 @@ async fn await_outcome(outcome: Awaited, deadline: Instant) -> Option<Outcome> {
 mod tests {
     use kernel::SystemClock;
     use payment_domain::MockPaymentReceiver;
+    use payment_domain::model::{OutboxKey, OutboxMessage, StockInstruction};
     use payment_domain::testing::{payment, payment_key};
 
     use super::*;
@@ -275,6 +282,20 @@ mod tests {
         }
     }
 
+    /// What the confirm leaves to be told.
+    fn sale() -> OutboxMessage {
+        let payment = payment();
+        OutboxMessage {
+            key: OutboxKey {
+                order_id: payment.order_id,
+                fence: payment.fence,
+            },
+            instruction: StockInstruction::Sell,
+            due_at: payment.created_at,
+            failures: 0,
+        }
+    }
+
     /// A desk over a payment that every examination still finds payable, and that may be confirmed
     /// once.
     fn desk() -> ConfirmDesk {
@@ -284,9 +305,16 @@ mod tests {
             .returning(|_| Ok(Examined::Payable(Box::new(payment()))));
         payments.expect_confirm().times(1).returning(|payment, _| {
             let payment = Box::new(payment);
-            Ok(ConfirmOutcome { payment })
+            let undelivered = Some(sale());
+            Ok(ConfirmOutcome {
+                payment,
+                undelivered,
+            })
         });
-        payments.expect_deliver().returning(|_| Ok(()));
+        payments
+            .expect_deliver_message()
+            .withf(|message| *message == sale())
+            .returning(|_| Ok(()));
         ConfirmDesk::new(
             Arc::new(payments),
             TaskTracker::new(),

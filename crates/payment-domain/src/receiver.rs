@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kernel::{Money, OrderId, PaymentKey, ProductId, Quantity, StoreError, UserId};
 
-use crate::model::{CheckoutRefusal, Payment, PaymentStatus, Transaction};
+use crate::model::{CheckoutRefusal, OutboxMessage, Payment, PaymentStatus, Transaction};
 use crate::port::{CheckoutKey, DuePayment, Vitals};
 
 /// A buyer's wish to order.
@@ -81,6 +81,9 @@ pub enum Examined {
 pub struct ConfirmOutcome {
     /// The payment now.
     pub payment: Box<Payment>,
+    /// What product-domain was not told yet: give it to [`PaymentReceiver::deliver_message`] when
+    /// the buyer has been answered. It is in the outbox, so nothing is lost if nobody does.
+    pub undelivered: Option<OutboxMessage>,
 }
 
 /// Why a confirm did not end in a paid order.
@@ -249,6 +252,10 @@ pub trait PaymentReceiver: Send + Sync {
 
     /// Delivers one order's outbox messages. A failed delivery is put off, not an error.
     async fn deliver(&self, order_id: &OrderId) -> Result<(), StoreError>;
+
+    /// Delivers one message that a confirm left, without reading it back from the outbox. A failed
+    /// delivery is put off, not an error.
+    async fn deliver_message(&self, message: &OutboxMessage) -> Result<(), StoreError>;
 
     /// Delivers outbox messages that are due, at most `limit`, and returns how many it tried.
     async fn deliver_due(&self, limit: u32) -> Result<usize, StoreError>;

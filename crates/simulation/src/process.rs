@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kernel::{OrderId, PaymentKey, StoreError};
-use payment_domain::model::Payment;
+use payment_domain::model::{OutboxMessage, Payment};
 use payment_domain::port::{DuePayment, Vitals};
 use payment_domain::{
     CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
@@ -394,6 +394,12 @@ impl PaymentReceiver for Mortal {
 
     async fn deliver(&self, order_id: &OrderId) -> Result<(), StoreError> {
         self.process.alive(self.inner.deliver(order_id)).await
+    }
+
+    async fn deliver_message(&self, message: &OutboxMessage) -> Result<(), StoreError> {
+        self.process
+            .alive(self.inner.deliver_message(message))
+            .await
     }
 
     async fn deliver_due(&self, limit: u32) -> Result<usize, StoreError> {

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use kernel::{PaymentKey, StoreError, Timestamp, from_micros};
-use payment_domain::model::Payment;
+use payment_domain::model::{OutboxMessage, Payment};
 use payment_domain::port::Vitals;
 use payment_domain::{
     CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
@@ -125,6 +125,10 @@ impl PaymentReceiver for Backlog {
     }
 
     async fn deliver(&self, _: &OrderId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn deliver_message(&self, _: &OutboxMessage) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -132,3 +132,18 @@ pub struct Change {
     /// A message for the outbox, due at once.
     pub stock: Option<StockInstruction>,
 }
+
+impl Change {
+    /// The outbox message that is stored with this change, if one is.
+    pub fn message(&self) -> Option<OutboxMessage> {
+        self.stock.map(|instruction| OutboxMessage {
+            key: OutboxKey {
+                order_id: self.after.order_id.clone(),
+                fence: self.history.fence,
+            },
+            instruction,
+            due_at: self.history.at,
+            failures: 0,
+        })
+    }
+}

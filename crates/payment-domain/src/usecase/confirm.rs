@@ -138,6 +138,7 @@ fn examine(
         PaymentStatus::Done | PaymentStatus::WaitingForDeposit => {
             Ok(Examined::Answered(ConfirmOutcome {
                 payment: Box::new(payment),
+                undelivered: None,
             }))
         }
         PaymentStatus::PartialCanceled | PaymentStatus::Canceled | PaymentStatus::Quarantined => {

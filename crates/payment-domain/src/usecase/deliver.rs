@@ -16,7 +16,7 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 impl PaymentService {
     pub(super) async fn deliver_messages_of(&self, order_id: &OrderId) -> Result<(), StoreError> {
         for message in self.ports.payments.messages_of(order_id).await? {
-            self.deliver_message(&message).await?;
+            self.deliver_one(&message).await?;
         }
         Ok(())
     }
@@ -30,14 +30,14 @@ impl PaymentService {
         // One message that cannot be noted must not keep the others from being delivered.
         let mut outcome = Ok(due.len());
         for message in &due {
-            if let Err(error) = self.deliver_message(message).await {
+            if let Err(error) = self.deliver_one(message).await {
                 outcome = Err(error);
             }
         }
         outcome
     }
 
-    async fn deliver_message(&self, message: &OutboxMessage) -> Result<(), StoreError> {
+    pub(super) async fn deliver_one(&self, message: &OutboxMessage) -> Result<(), StoreError> {
         let key = &message.key;
         let delivered = match message.instruction {
             StockInstruction::Sell => self.ports.products.sell(&key.order_id).await,

@@ -99,7 +99,8 @@ impl PaymentService {
         change.history.note = Some(what.to_owned());
         change.after.due_at = Some(now + self.policy.lease);
         book(&mut change, truth);
-        self.store(change, attempt).await
+        let stored = self.store(change, attempt).await?;
+        Ok(stored.payment)
     }
 
     async fn quarantine(

@@ -19,7 +19,7 @@ pub use reconcile::{ReconcileError, ReconcileObserver, ReconcilePorts, Reconcile
 use async_trait::async_trait;
 use kernel::{Clock, IdGenerator, OrderId, PaymentKey, Randomness, StoreError};
 
-use crate::model::{Payment, Policy};
+use crate::model::{OutboxMessage, Payment, Policy};
 use crate::port::{BuyerPort, DuePayment, PaymentGateway, PaymentRepository, ProductPort, Vitals};
 use crate::receiver::{
     CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
@@ -123,6 +123,10 @@ impl PaymentReceiver for PaymentService {
 
     async fn deliver(&self, order_id: &OrderId) -> Result<(), StoreError> {
         self.deliver_messages_of(order_id).await
+    }
+
+    async fn deliver_message(&self, message: &OutboxMessage) -> Result<(), StoreError> {
+        self.deliver_one(message).await
     }
 
     async fn deliver_due(&self, limit: u32) -> Result<usize, StoreError> {

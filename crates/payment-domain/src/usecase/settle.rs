@@ -7,8 +7,8 @@ use super::confirm::first_failure;
 use super::orphan::orphan_look;
 use crate::model::{
     AttemptChange, AttemptOutcome, AttemptResult, Change, Failure, FailureKind, GatewayPayment,
-    GatewaySecret, Payment, PaymentFact, PaymentStatus, StockInstruction, Transaction,
-    TransactionKind, Verdict, judge,
+    GatewaySecret, OutboxMessage, Payment, PaymentFact, PaymentStatus, StockInstruction,
+    Transaction, TransactionKind, Verdict, judge,
 };
 use crate::port::{Applied, GatewayAnswer, GatewayRejection, LookUp, RejectionKind};
 use crate::receiver::{ConfirmError, ConfirmOutcome};
@@ -403,7 +403,7 @@ impl PaymentService {
         &self,
         mut change: Change,
         attempt: Option<Finished>,
-    ) -> Result<Payment, ConfirmError> {
+    ) -> Result<Stored, ConfirmError> {
         change.attempt = attempt.map(|(number, result)| AttemptChange::Finish { number, result });
         let order_id = &change.after.order_id;
         match self.ports.payments.apply(&change).await {
@@ -417,20 +417,34 @@ impl PaymentService {
                 return Err(ConfirmError::Undecided);
             }
         }
-        if change.stock == Some(StockInstruction::Release)
-            && let Err(error) = self.deliver_messages_of(order_id).await
+        let mut undelivered = change.message();
+        if let Some(release) =
+            undelivered.take_if(|message| message.instruction == StockInstruction::Release)
+            && let Err(error) = self.deliver_one(&release).await
         {
             tracing::warn!(%order_id, %error, "stock goes back later, by the outbox");
         }
-        Ok(change.after)
+        Ok(Stored {
+            payment: change.after,
+            undelivered,
+        })
     }
 }
 
+/// What a stored change leaves.
+pub(super) struct Stored {
+    pub(super) payment: Payment,
+    /// Its message, if that may wait until the buyer has been answered.
+    undelivered: Option<OutboxMessage>,
+}
+
 /// What a confirm answers for a payment that has just been stored like this.
-fn told(payment: Payment) -> Result<ConfirmOutcome, ConfirmError> {
+fn told(stored: Stored) -> Result<ConfirmOutcome, ConfirmError> {
+    let payment = stored.payment;
     match payment.status {
         PaymentStatus::Done | PaymentStatus::WaitingForDeposit => Ok(ConfirmOutcome {
             payment: Box::new(payment),
+            undelivered: stored.undelivered,
         }),
         PaymentStatus::Failed => Err(first_failure(&payment)),
         PaymentStatus::Unknown | PaymentStatus::InProgress => Err(ConfirmError::Undecided),

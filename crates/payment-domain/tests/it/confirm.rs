@@ -52,10 +52,10 @@ async fn an_approval_is_stored_with_attempt_history_and_money_and_sells_the_stoc
     assert_eq!(shop.gateway.calls(), ["confirm order-000001:1"]);
 
     assert_eq!((shop.shelf.held(), shop.messages().await), (vec![3, 2], 1));
-    shop.service
-        .deliver(&order_id("order-000001"))
-        .await
-        .unwrap();
+    let sale = outcome.undelivered.unwrap();
+    let stored = shop.payments.messages_of(&order_id("order-000001")).await;
+    assert_eq!(stored.unwrap(), std::slice::from_ref(&sale));
+    shop.service.deliver_message(&sale).await.unwrap();
     assert!(shop.shelf.is_sold(&order_id("order-000001")));
     assert_eq!((shop.shelf.stock(), shop.messages().await), (vec![7, 8], 0));
 }
@@ -81,7 +81,13 @@ async fn a_repeated_confirm_gets_the_first_answer_without_asking_toss_again() {
     let truth = shop.approved().await;
     shop.gateway.on_confirm(done(truth));
     let first = shop.confirm(KEY).await.unwrap();
-    assert_eq!(shop.confirm(KEY).await.unwrap(), first);
+    let again = shop.confirm(KEY).await.unwrap();
+    assert_eq!(again.payment, first.payment);
+    // What the first one left to be told is told once.
+    assert_eq!(
+        (first.undelivered.is_some(), again.undelivered),
+        (true, None)
+    );
     assert!(matches!(
         shop.confirm("tgen_other").await,
         Err(ConfirmError::WrongPaymentKey)

@@ -44,8 +44,8 @@ async fn refused_key_with_a_late_release() -> Shop {
     shop.gateway
         .on_confirm(rejected(RejectionKind::Configuration, "UNAUTHORIZED_KEY"));
     let world = crate::world::World::over(&shop);
-    // Claim, hold, confirm, store, read the messages: the sixth call is the release.
-    let server = world.server(crate::faults::Fuse::at(5, crate::faults::Fault::FailBefore));
+    // Claim, hold, confirm, store: the fifth call is the release.
+    let server = world.server(crate::faults::Fuse::at(4, crate::faults::Fault::FailBefore));
     let payment = shop.payment().await;
     let key = payment_domain::testing::payment_key(KEY);
     server.confirm(payment, key).await.unwrap_err();
