@@ -42,6 +42,8 @@ impl Container {
         let output = Command::new("docker")
             .args(["run", "--detach", "--name", &container.name])
             .args(["--publish", &format!("127.0.0.1:{}:3306", container.port)])
+            // On a disk, and not on the layers of the image, which some machines keep in a slow way.
+            .args(["--volume", "/var/lib/mysql"])
             .args(["--env", "MYSQL_ALLOW_EMPTY_PASSWORD=1"])
             .args(["--env", &format!("MYSQL_DATABASE={database}"), &image])
             .output()

@@ -19,6 +19,7 @@ mod plan;
 mod round;
 mod sample;
 mod stage;
+mod statements;
 mod verdict;
 mod wire;
 mod work;
@@ -75,6 +76,7 @@ async fn measure(plan: &Plan) -> anyhow::Result<()> {
         rows.extend(capacity::lines(&place, plan, store).await?);
         rows.extend(cpu::cpu(&place, plan, store).await?);
     }
+    rows.extend(statements::statements(&place, plan).await?);
     println!("… arrivals by a schedule");
     rows.extend(arrivals::against_in_transaction(&place, plan).await?);
     rows.extend(arrivals::crowds(&place, plan).await?);

@@ -57,6 +57,47 @@ impl MySql {
     }
 }
 
+/// What the clients of one database asked of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    /// Statements, each of which is a round trip: BEGIN, COMMIT and the preparing of others among
+    /// them.
+    pub(crate) statements: u64,
+    /// COMMITs.
+    pub(crate) commits: u64,
+}
+
+impl MySql {
+    /// What the clients of the database of this name asked, since it was made or since
+    /// [`MySql::forget_asked`].
+    pub(crate) async fn asked(&self, name: &str) -> anyhow::Result<Asked> {
+        let mut conn = connect(&format!("{}/mysql", self.server)).await?;
+        let asked: Option<(u64, u64)> = conn
+            .exec_first(
+                "SELECT CAST(COALESCE(SUM(count_star), 0) AS UNSIGNED),
+                        CAST(COALESCE(SUM(IF(digest_text LIKE 'COMMIT%', count_star, 0)), 0) AS UNSIGNED)
+                 FROM performance_schema.events_statements_summary_by_digest
+                 WHERE schema_name = ?",
+                (name,),
+            )
+            .await?;
+        conn.disconnect().await?;
+        let (statements, commits) = asked.context("counts of statements")?;
+        anyhow::ensure!(statements > 0, "this server does not count its statements");
+        Ok(Asked {
+            statements,
+            commits,
+        })
+    }
+
+    pub(crate) async fn forget_asked(&self) -> anyhow::Result<()> {
+        let mut conn = connect(&format!("{}/mysql", self.server)).await?;
+        conn.query_drop("TRUNCATE performance_schema.events_statements_summary_by_digest")
+            .await?;
+        Ok(conn.disconnect().await?)
+    }
+}
+
 /// How to reach it; always by TCP, because the socket file that a server names may be a container's.
 pub(crate) fn opts(url: &str) -> anyhow::Result<OptsBuilder> {
     Ok(OptsBuilder::from_opts(Opts::from_url(url)?).prefer_socket(false))

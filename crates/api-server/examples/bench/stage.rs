@@ -145,7 +145,10 @@ impl Stage {
             .env("TOSS_SECRET_KEY", self.bank.secret_key())
             .env("API_KEY", API_KEY)
             .env("PAYMENT_EXPIRY", "6h")
-            .env("RUST_LOG", "error");
+            .env(
+                "RUST_LOG",
+                std::env::var("RUST_LOG").unwrap_or_else(|_| "error".into()),
+            );
         self.launch(command, port, "/health/ready").await
     }
 
