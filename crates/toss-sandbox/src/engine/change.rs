@@ -9,7 +9,8 @@ use super::{
     method::Terms, payouts::Payout, receipts::CashReceipt, request::RefundAccount, sellers::Seller,
 };
 
-/// One change of the books. Amounts are won, times the sandbox's clock.
+/// One change of the books. Amounts are in the smallest unit of the payment's currency, times
+/// the sandbox's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "type",

@@ -74,14 +74,8 @@ impl AccountBody {
             cash_receipt,
             ..Terms::default()
         };
-        let tax_free = self.tax_free_amount;
-        new_payment(
-            self.order_id,
-            self.order_name,
-            (self.amount, tax_free),
-            method,
-            terms,
-        )
+        let amounts = (self.amount.0, self.tax_free_amount.map_or(0, |won| won.0));
+        new_payment(self.order_id, self.order_name, amounts, method, terms)
     }
 }
 
@@ -156,6 +150,20 @@ pub(super) struct CardBody {
     card_expiration_month: String,
     customer_identity_number: String,
     card_password: Option<String>,
+    #[serde(rename = "vbv")]
+    _authentication: Option<OverseasAuthentication>,
+}
+
+/// What a card abroad was authenticated with (`vbv`). Its shape is held to; the values are not
+/// looked at, as no issuer is behind them.
+#[derive(Debug, Deserialize)]
+struct OverseasAuthentication {
+    #[serde(rename = "cavv")]
+    _cavv: String,
+    #[serde(rename = "xid")]
+    _xid: String,
+    #[serde(rename = "eci")]
+    _eci: String,
 }
 
 /// A card that was found to be well-formed. Its number is not kept.
@@ -298,29 +306,32 @@ impl ChargeBody {
         let method = Method::Card {
             issuer_code: card.issuer_code.clone(),
         };
-        let amounts = (self.amount, self.tax_free_amount);
+        let amounts = (self.amount.0, self.tax_free_amount.map_or(0, |won| won.0));
         new_payment(self.order_id, self.order_name, amounts, method, terms)
     }
 }
 
+/// A payment of an amount and its tax-free part, in the smallest unit of its currency.
+///
+/// # Errors
+/// `BELOW_MINIMUM_AMOUNT`; `INVALID_REQUEST` if more is tax-free than is paid.
 pub(super) fn new_payment(
     order_id: String,
     order_name: String,
-    (amount, tax_free): (Won, Option<Won>),
+    (amount, tax_free): (u64, u64),
     method: Method,
     terms: Terms,
 ) -> Result<NewPayment, ApiError> {
-    if amount.0 < method.minimum() {
+    if amount < terms.currency.minimum(&method) {
         return Err(ApiError::new("BELOW_MINIMUM_AMOUNT"));
     }
-    let tax_free = tax_free.map_or(0, |won| won.0);
-    if tax_free > amount.0 {
+    if tax_free > amount {
         return Err(ApiError::new("INVALID_REQUEST"));
     }
     Ok(NewPayment {
         order_id,
         order_name,
-        amount: amount.0,
+        amount,
         tax_free,
         method,
         terms,

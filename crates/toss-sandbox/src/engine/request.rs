@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
-use super::errors::ApiError;
-
-/// Largest amount taken, in won: exact in every JSON number, and far from any overflow.
-pub const AMOUNT_MAX: u64 = 1_000_000_000_000_000;
+use super::{
+    currency::{AMOUNT_MAX, Sum},
+    errors::ApiError,
+};
 
 /// Longest `Idempotency-Key` in characters (Toss, idempotency page).
 pub const IDEMPOTENCY_KEY_MAX: usize = 300;
@@ -16,7 +16,7 @@ pub const IDEMPOTENCY_KEY_MAX: usize = 300;
 pub(crate) struct ConfirmBody {
     pub(crate) payment_key: String,
     pub(crate) order_id: String,
-    pub(crate) amount: Won,
+    pub(crate) amount: Sum,
 }
 
 /// Body of `POST /v1/payments/{paymentKey}/cancel`.
@@ -24,9 +24,9 @@ pub(crate) struct ConfirmBody {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CancelBody {
     pub(crate) cancel_reason: String,
-    pub(crate) cancel_amount: Option<Won>,
-    pub(crate) tax_free_amount: Option<Won>,
-    pub(crate) refundable_amount: Option<Won>,
+    pub(crate) cancel_amount: Option<Sum>,
+    pub(crate) tax_free_amount: Option<Sum>,
+    pub(crate) refundable_amount: Option<Sum>,
     pub(crate) currency: Option<String>,
     pub(crate) refund_receive_account: Option<RefundAccount>,
 }

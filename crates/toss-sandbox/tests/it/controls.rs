@@ -161,7 +161,15 @@ async fn a_payment_that_toss_would_refuse_is_refused() {
         ),
         (
             json!({ "orderId": "order-0001", "amount": u64::MAX }),
-            "EXCEED_MAX_AMOUNT",
+            "INVALID_REQUEST",
+        ),
+        (
+            json!({ "orderId": "order-0001", "amount": 100.5 }),
+            "INVALID_REQUEST",
+        ),
+        (
+            json!({ "orderId": "order-0001", "amount": 100, "method": "FOREIGN_EASY_PAY" }),
+            "INVALID_CURRENCY",
         ),
         (json!({ "orderId": "order-0001" }), "INVALID_REQUEST"),
         (

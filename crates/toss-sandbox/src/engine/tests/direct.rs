@@ -201,6 +201,22 @@ fn a_card_is_charged_by_number_or_refused_for_tosss_reasons() {
 }
 
 #[test]
+fn the_authentication_of_a_card_abroad_has_three_texts() {
+    let mut bench = Bench::new();
+    let whole = json!({ "cavv": "c", "xid": "x", "eci": "05" });
+    let answer = bench.ask(Endpoint::KeyIn, "", &card(("vbv", whole.clone())));
+    assert_eq!(answer.0, 200, "{}", answer.1);
+    for missing in ["cavv", "xid", "eci"] {
+        let mut part = whole.clone();
+        part[missing] = Value::Null;
+        for endpoint in [Endpoint::KeyIn, Endpoint::IssueBillingByCard] {
+            let answer = bench.ask(endpoint, "", &card(("vbv", part.clone())));
+            assert_eq!(code(&answer), (400, "INVALID_REQUEST"), "{missing}");
+        }
+    }
+}
+
+#[test]
 fn a_billing_key_is_issued_charged_and_deleted() {
     let mut bench = Bench::new();
     let (status, issued) = bench.ask(Endpoint::IssueBillingByCard, "", &card(("x", json!(1))));
@@ -398,7 +414,26 @@ fn settlements_follow_from_what_was_paid_from_the_next_day_on() {
     let (_, rows) = bench.ask(Endpoint::Settlements, query, &Value::Null);
     assert_eq!(rows[0]["payOutAmount"], 10_000 - 300 - 30);
     assert_eq!(rows[1]["payOutAmount"], -(4_000 - 120 - 12));
+    // The fee is with its tax; Toss says what each comes to.
+    for (row, (fee, supply, vat)) in [(0, (330, 300, 30)), (1, (-132, -120, -12))] {
+        let row = &rows[row];
+        assert_eq!(
+            (&row["fee"], &row["fees"][0]["fee"]),
+            (&json!(fee), &json!(fee))
+        );
+        assert_eq!(
+            (&row["supplyAmount"], &row["vat"]),
+            (&json!(supply), &json!(vat))
+        );
+        assert_eq!(row["card"]["amount"], 10_000);
+        assert!(
+            row["transfer"].is_null() && row["easyPay"].is_null(),
+            "{row}"
+        );
+    }
+    assert_eq!(rows[0]["cancel"], Value::Null);
     assert_eq!(rows[1]["cancel"]["cancelAmount"], 4_000);
+    assert_eq!(rows[1]["cancel"]["refundableAmount"], 6_000);
     assert_eq!(
         (&rows[0]["soldDate"], &rows[0]["paidOutDate"]),
         (&json!("2026-01-01"), &json!("2026-01-05"))

@@ -3,6 +3,7 @@
 mod direct;
 mod everything;
 mod faults;
+mod foreign;
 mod payments;
 mod protocol;
 mod rebuild;
