@@ -232,7 +232,15 @@
         var own = { product: "widgets", customerKey: customerKey, amount: amount, method: selected };
         return request(clientKey, Object.assign({}, options, own), true);
       }),
-      requestPaymentWindow: notSupported("requestPaymentWindow"),
+      // The widget in a window of its own; here that window offers cards and wallets.
+      requestPaymentWindow: promised(function (options) {
+        var sum = options.amount || amount;
+        if (!sum) {
+          throw failure("AMOUNT_IS_NOT_SET", "An amount is required. 결제 금액이 필요합니다.");
+        }
+        var own = { product: "widgets", customerKey: customerKey, amount: sum, method: "CARD" };
+        return request(clientKey, Object.assign({}, options, own), true);
+      }),
       renderPaymentWindow: notSupported("renderPaymentWindow"),
     };
   }
