@@ -206,13 +206,12 @@ const HEADERS: [&str; 6] = [
 
 /// The status answered; none if the address cannot even be sent.
 async fn shoot(bench: &Bench, shot: &Shot, known: &str) -> Option<u16> {
-    let (method, path) = match ROUTES.get(shot.route) {
-        Some((method, path, _)) => (*method, (*path).to_owned()),
-        None => {
-            let endpoint = Endpoint::ALL[shot.route - ROUTES.len()];
-            (endpoint.method(), endpoint.path("{id}"))
-        }
-    };
+    let own = ROUTES.get(shot.route);
+    let own = own.map(|(method, path, _)| (*method, (*path).to_owned()));
+    let (method, path) = own.unwrap_or_else(|| {
+        let endpoint = Endpoint::ALL[shot.route - ROUTES.len()];
+        (endpoint.method(), endpoint.path("{id}"))
+    });
     let path = path.replace("{id}", shot.id.as_deref().unwrap_or(known));
     let address = bench.url(&format!("{path}?{}", shot.query));
     let address = reqwest::Url::parse(&address).ok()?;

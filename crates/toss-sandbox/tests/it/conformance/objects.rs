@@ -95,15 +95,14 @@ async fn v1(bench: &Bench, seen: &mut Seen) {
     let dates = format!("startDate={}&endDate={}", day(-9), day(9));
     bench.sandbox.advance_clock(Duration::from_hours(48));
     let settled = ask(bench.get(&format!("/v1/settlements?{dates}"))).await;
-    settled
-        .as_array()
-        .unwrap()
-        .iter()
-        .for_each(|row| note(seen, "Settlement", row));
+    for row in settled.as_array().unwrap() {
+        note(seen, "Settlement", row);
+    }
     for date in [day(-2), day(-1)] {
         let page = ask(bench.get(&format!("/v1/cash-receipts?requestDate={date}"))).await;
-        let rows = page["data"].as_array().unwrap();
-        rows.iter().for_each(|row| note(seen, "CashReceipt", row));
+        for row in page["data"].as_array().unwrap() {
+            note(seen, "CashReceipt", row);
+        }
     }
     let times = format!("startDate={}T00:00:00&endDate={}T00:00:00", day(-9), day(9));
     let rows = ask(bench.get(&format!("/v1/transactions?{times}"))).await;
