@@ -285,15 +285,7 @@ impl ChargeBody {
     pub(super) fn checked(self, card: &Card, terms: Terms) -> Result<NewPayment, ApiError> {
         check_order(&self.order_id, &self.order_name)?;
         check_email(self.customer_email.as_deref())?;
-        let months = self.card_installment_plan.unwrap_or(0);
-        if !matches!(months, 0 | 2..=12) {
-            return Err(ApiError::new("INVALID_CARD_INSTALLMENT_PLAN"));
-        }
-        if months > 0 && self.amount.0 < INSTALLMENT_MIN {
-            return Err(ApiError::new(
-                "NOT_SUPPORTED_MONTHLY_INSTALLMENT_PLAN_BELOW_AMOUNT",
-            ));
-        }
+        let months = installments(self.card_installment_plan, self.amount.0)?;
         if card.unsupported {
             return Err(ApiError::new("NOT_SUPPORTED_CARD_TYPE"));
         }
@@ -309,6 +301,24 @@ impl ChargeBody {
         let amounts = (self.amount.0, self.tax_free_amount.map_or(0, |won| won.0));
         new_payment(self.order_id, self.order_name, amounts, method, terms)
     }
+}
+
+/// How many months a card is paid in, for an amount in won.
+///
+/// # Errors
+/// `INVALID_CARD_INSTALLMENT_PLAN` for anything but 0 and 2 to 12;
+/// `NOT_SUPPORTED_MONTHLY_INSTALLMENT_PLAN_BELOW_AMOUNT`.
+pub(super) fn installments(months: Option<u8>, amount: u64) -> Result<u8, ApiError> {
+    let months = months.unwrap_or(0);
+    if !matches!(months, 0 | 2..=12) {
+        return Err(ApiError::new("INVALID_CARD_INSTALLMENT_PLAN"));
+    }
+    if months > 0 && amount < INSTALLMENT_MIN {
+        return Err(ApiError::new(
+            "NOT_SUPPORTED_MONTHLY_INSTALLMENT_PLAN_BELOW_AMOUNT",
+        ));
+    }
+    Ok(months)
 }
 
 /// A payment of an amount and its tax-free part, in the smallest unit of its currency.

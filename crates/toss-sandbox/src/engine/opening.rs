@@ -10,7 +10,7 @@ use super::{
     OpenedWindow, RequestedMethod, Terms,
     address::is_return_url,
     currency::{Currency, Sum},
-    direct::{checked_metadata, new_payment, term},
+    direct::{checked_metadata, installments, new_payment, term},
     request::{is_order_id, parse},
 };
 
@@ -165,7 +165,20 @@ fn addresses(body: &OpenBody) -> Result<(String, String), ApiError> {
     }
 }
 
-fn terms(now: DateTime<Utc>, body: &OpenBody, currency: Currency) -> Result<Terms, ApiError> {
+fn terms(
+    now: DateTime<Utc>,
+    body: &OpenBody,
+    (amount, currency): (u64, Currency),
+) -> Result<Terms, ApiError> {
+    let installment_plan = body.card.card_installment_plan;
+    // In months for won alone: cards abroad have no installments.
+    let installment_months = match currency {
+        Currency::Krw => installments(installment_plan, amount)?,
+        Currency::Jpy | Currency::Usd if installment_plan.unwrap_or(0) == 0 => 0,
+        Currency::Jpy | Currency::Usd => {
+            return Err(ApiError::new("INVALID_CARD_INSTALLMENT_PLAN"));
+        }
+    };
     let country = body.foreign_easy_pay.country.clone();
     if country.as_deref().is_some_and(|code| !is_name(code, 2)) {
         return Err(invalid());
@@ -190,7 +203,7 @@ fn terms(now: DateTime<Utc>, body: &OpenBody, currency: Currency) -> Result<Term
         customer_key: body.customer_key.clone().filter(|key| key != ANONYMOUS),
         escrow: options.iter().any(|option| option.use_escrow == Some(true)),
         metadata: checked_metadata(body.metadata.clone())?,
-        installment_months: body.card.card_installment_plan.unwrap_or(0).min(12),
+        installment_months,
         card_number: None,
         due_at,
         valid_hours,
@@ -305,8 +318,9 @@ fn checked(now: DateTime<Utc>, body: &OpenBody) -> Result<(RequestedMethod, NewP
     }
     let minor = |sum: Sum| sum.minor(currency).ok_or_else(invalid);
     let tax_free = body.tax_free_amount.map_or(Ok(0), minor)?;
-    let amounts = (minor(amount.value)?, tax_free);
-    let terms = terms(now, body, currency)?;
+    let amount = minor(amount.value)?;
+    let terms = terms(now, body, (amount, currency))?;
+    let amounts = (amount, tax_free);
     let new = new_payment(order_id, order_name, amounts, paid_with, terms)?;
     Ok((method, new))
 }

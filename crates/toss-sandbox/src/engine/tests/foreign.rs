@@ -168,6 +168,11 @@ fn a_currency_that_a_method_does_not_have_is_refused() {
         opened(&mut bench, &nothing),
         Err("BELOW_MINIMUM_AMOUNT".to_owned())
     );
+    let months = json!({ "method": "CARD", "card": { "cardInstallmentPlan": 3 } });
+    assert_eq!(
+        opened(&mut bench, &months),
+        Err("INVALID_CARD_INSTALLMENT_PLAN".to_owned())
+    );
     // A wallet abroad comes back by redirect alone, and must be named.
     for change in [
         json!({ "successUrl": null, "failUrl": null }),
