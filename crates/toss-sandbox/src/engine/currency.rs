@@ -156,7 +156,8 @@ impl Serialize for Amount {
 }
 
 /// An amount as a caller sends it, before its currency is known: a JSON number that is not
-/// negative and has at most two decimals.
+/// negative and has at most two decimals, or a text of one. Toss takes `"9026"` as well (a
+/// merchant's log of a confirm shows it).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sum {
     hundredths: u64,
@@ -176,6 +177,12 @@ impl Sum {
 
     /// Reads a number as JSON writes it.
     fn parse(text: &str) -> Option<Self> {
+        if !text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        {
+            return None;
+        }
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
         let cents = match fraction.trim_end_matches('0') {
             "" => 0,
@@ -192,8 +199,12 @@ impl Sum {
 
 impl<'de> Deserialize<'de> for Sum {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = serde_json::Number::deserialize(deserializer)?;
-        Self::parse(&number.to_string())
+        let text = match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::Number(number) => number.to_string(),
+            serde_json::Value::String(text) => text,
+            _ => String::new(),
+        };
+        Self::parse(&text)
             .ok_or_else(|| D::Error::custom("not a bounded amount of at most two decimals"))
     }
 }
@@ -213,10 +224,12 @@ mod tests {
         assert_eq!(minor("0.1", Currency::Usd), Some(10));
         assert_eq!(minor("1", Currency::Usd), Some(100));
         assert_eq!(minor("1000.00", Currency::Krw), Some(1_000));
+        assert_eq!(minor("\"9026\"", Currency::Krw), Some(9_026));
         assert_eq!(minor("1000.5", Currency::Krw), None);
         assert_eq!(minor("0.01", Currency::Jpy), None);
         for bad in [
-            "-1", "-0.5", "1.234", "\"1\"", "null", "1e300", "1e-9", "[]", "true",
+            "-1", "-0.5", "1.234", "\"+1\"", "\"\"", "\"1e3\"", "null", "1e300", "1e-9", "[]",
+            "true",
         ] {
             assert_eq!(read(bad), None, "{bad}");
         }

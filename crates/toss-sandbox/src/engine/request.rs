@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::{
-    currency::{AMOUNT_MAX, Sum},
+    currency::{Currency, Sum},
     errors::ApiError,
 };
 
@@ -43,22 +43,15 @@ pub struct RefundAccount {
     pub holder_name: String,
 }
 
-/// A whole number of won, written as a JSON number with or without a zero fraction.
+/// A whole number of won, with or without a zero fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Won(pub(crate) u64);
 
 impl<'de> Deserialize<'de> for Won {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = serde_json::Number::deserialize(deserializer)?;
-        let whole = number.as_u64().or_else(|| {
-            let value = number.as_f64().filter(|value| value.fract() == 0.0)?;
-            // Printing a whole float and reading it back needs no lossy cast.
-            format!("{value:.0}").parse().ok()
-        });
-        whole
-            .filter(|won| *won <= AMOUNT_MAX)
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("not a whole, bounded amount of won"))
+        let won = Sum::deserialize(deserializer)?.minor(Currency::Krw);
+        won.map(Self)
+            .ok_or_else(|| serde::de::Error::custom("won have no fraction"))
     }
 }
 
@@ -88,10 +81,11 @@ mod tests {
         assert_eq!(read("1000"), Some(1000));
         assert_eq!(read("1000.00"), Some(1000));
         assert_eq!(read("0"), Some(0));
+        assert_eq!(read("\"1000\""), Some(1000));
         for bad in [
             "-1",
             "1.5",
-            "\"1000\"",
+            "\"1000 \"",
             "null",
             "1e300",
             "18446744073709551616",

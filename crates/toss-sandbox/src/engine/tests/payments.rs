@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Bench, ORDER, code, reason, start};
-use crate::SandboxConfig;
+use super::{Bench, ORDER, code, read, reason, request, start};
+use crate::{SandboxConfig, endpoint::Endpoint};
 
 #[test]
 fn a_confirmed_card_payment_is_done_and_shows_tosss_fields() {
@@ -244,4 +244,15 @@ fn a_virtual_account_withdrawn_before_its_deposit_moves_no_money() {
     assert_eq!(bench.cancel(&key, &reason()).1["status"], "CANCELED");
     let row = &bench.engine.ledger(0, 1)[0];
     assert_eq!((row.approvals, row.canceled, row.net), (0, 0, 0));
+}
+
+#[test]
+fn an_amount_may_be_sent_as_text() {
+    let mut bench = Bench::new();
+    let key = bench.authenticate(ORDER, 9_026);
+    let body = |amount: &str| json!({ "paymentKey": key, "orderId": ORDER, "amount": amount });
+    let wrong = read(&bench.send(request(Endpoint::Confirm, "", &body("9026원"))));
+    assert_eq!(code(&wrong), (400, "INVALID_REQUEST"));
+    let (status, paid) = read(&bench.send(request(Endpoint::Confirm, "", &body("9026"))));
+    assert_eq!((status, &paid["totalAmount"]), (200, &json!(9_026)));
 }
