@@ -273,6 +273,7 @@ pub(super) struct ChargeBody {
     pub(super) customer_key: Option<String>,
     customer_email: Option<String>,
     tax_free_amount: Option<Won>,
+    tax_exemption_amount: Option<Won>,
     card_installment_plan: Option<u8>,
     metadata: Option<BTreeMap<String, String>>,
 }
@@ -291,6 +292,7 @@ impl ChargeBody {
         }
         let terms = Terms {
             installment_months: months,
+            tax_exemption: self.tax_exemption_amount.map_or(0, |won| won.0),
             card_number: Some(card.masked.clone()),
             metadata: checked_metadata(self.metadata)?,
             ..terms
@@ -324,7 +326,7 @@ pub(super) fn installments(months: Option<u8>, amount: u64) -> Result<u8, ApiErr
 /// A payment of an amount and its tax-free part, in the smallest unit of its currency.
 ///
 /// # Errors
-/// `BELOW_MINIMUM_AMOUNT`; `INVALID_REQUEST` if more is tax-free than is paid.
+/// `BELOW_MINIMUM_AMOUNT`; `INVALID_REQUEST` if more is untaxed than is paid.
 pub(super) fn new_payment(
     order_id: String,
     order_name: String,
@@ -335,7 +337,7 @@ pub(super) fn new_payment(
     if amount < terms.currency.minimum(&method) {
         return Err(ApiError::new("BELOW_MINIMUM_AMOUNT"));
     }
-    if tax_free > amount {
+    if tax_free.saturating_add(terms.tax_exemption) > amount {
         return Err(ApiError::new("INVALID_REQUEST"));
     }
     Ok(NewPayment {

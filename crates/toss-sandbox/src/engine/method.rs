@@ -153,6 +153,10 @@ pub struct Terms {
     /// The card's number, masked.
     #[serde(skip_serializing_if = "is_default")]
     pub card_number: Option<String>,
+    /// What of it is no sale, such as a deposit for a cup (`taxExemptionAmount`), in the smallest
+    /// unit of the currency.
+    #[serde(skip_serializing_if = "is_default")]
+    pub tax_exemption: u64,
     /// When a virtual account stops taking its deposit, if that was said.
     #[serde(skip_serializing_if = "is_default")]
     pub due_at: Option<DateTime<Utc>>,

@@ -59,6 +59,7 @@ struct AmountBody {
 struct MethodBody {
     use_escrow: Option<bool>,
     card_installment_plan: Option<u8>,
+    tax_exemption_amount: Option<Sum>,
     valid_hours: Option<u32>,
     due_date: Option<String>,
     cash_receipt: Option<ReceiptBody>,
@@ -190,6 +191,10 @@ fn terms(
         .iter()
         .find_map(|option| option.cash_receipt.as_ref());
     let receipt = receipt.and_then(|receipt| receipt.r#type.clone());
+    let exempt = options
+        .iter()
+        .find_map(|option| option.tax_exemption_amount);
+    let exempt = exempt.map_or(Some(0), |sum| sum.minor(currency));
     let product = body.product.as_deref().unwrap_or("payment");
     Ok(Terms {
         kind: if product == "brandpay" {
@@ -204,6 +209,7 @@ fn terms(
         escrow: options.iter().any(|option| option.use_escrow == Some(true)),
         metadata: checked_metadata(body.metadata.clone())?,
         installment_months,
+        tax_exemption: exempt.ok_or_else(invalid)?,
         card_number: None,
         due_at,
         valid_hours,

@@ -50,6 +50,8 @@ pub struct Cancel {
     pub amount: u64,
     /// The tax-free part of it.
     pub tax_free: u64,
+    /// The part of it that is no sale.
+    pub tax_exemption: u64,
     /// The merchant's reason.
     pub reason: String,
     /// Balance after it.
@@ -163,9 +165,22 @@ impl Payment {
         }
     }
 
+    /// What of the balance is no sale (`taxExemptionAmount`).
+    pub fn tax_exemption(&self) -> u64 {
+        let returned = self.cancels.iter().map(|cancel| cancel.tax_exemption).sum();
+        self.terms().tax_exemption.saturating_sub(returned)
+    }
+
+    /// What of the balance has value-added tax in it. That none is in what is no sale is assumed.
+    pub(super) fn taxed(&self) -> u64 {
+        self.balance
+            .saturating_sub(self.tax_free)
+            .saturating_sub(self.tax_exemption())
+    }
+
     /// Value-added tax within the balance: a tenth on top, hence an eleventh, rounded half up.
     pub fn vat(&self) -> u64 {
-        let taxed = u128::from(self.balance.saturating_sub(self.tax_free));
+        let taxed = u128::from(self.taxed());
         u64::try_from((taxed * 2 + 11) / 22).unwrap_or(u64::MAX)
     }
 

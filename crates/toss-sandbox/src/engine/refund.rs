@@ -67,7 +67,7 @@ impl Bank {
             return error(escrow_code);
         }
         check_virtual_account(payment, body, amount)?;
-        let tax_free = refunded_tax_free(payment, body, amount)?;
+        let (tax_free, tax_exemption) = refunded_untaxed(payment, body, amount)?;
         let deposited = matches!(payment.method, Method::VirtualAccount { .. })
             && payment.approved_at.is_some();
         let refund_account = body
@@ -83,6 +83,7 @@ impl Bank {
             at: now,
             amount,
             tax_free,
+            tax_exemption,
             reason: body.cancel_reason.clone(),
             transaction_key: random.transaction_key(),
             refund_account,
@@ -155,12 +156,22 @@ fn check_virtual_account(
     }
 }
 
-/// The tax-free part of a cancel: what the merchant says, else what must be for the rest to fit.
-fn refunded_tax_free(payment: &Payment, body: &CancelBody, amount: u64) -> Result<u64, ApiError> {
-    let least = (payment.tax_free + amount).saturating_sub(payment.balance);
+/// The tax-free part of a cancel and the part that is no sale: what the merchant says, else what
+/// must be for the rest to fit, the tax-free part first.
+fn refunded_untaxed(
+    payment: &Payment,
+    body: &CancelBody,
+    amount: u64,
+) -> Result<(u64, u64), ApiError> {
+    let exempt = payment.tax_exemption();
+    let least = (payment.tax_free + exempt + amount).saturating_sub(payment.balance);
+    let exemption = minor(payment, body.tax_exemption_amount)?
+        .unwrap_or(least.saturating_sub(payment.tax_free).min(exempt));
+    let least = least.saturating_sub(exemption);
     let tax_free = minor(payment, body.tax_free_amount)?.unwrap_or(least);
-    if (least..=amount.min(payment.tax_free)).contains(&tax_free) {
-        Ok(tax_free)
+    let most = amount.saturating_sub(exemption).min(payment.tax_free);
+    if exemption <= amount.min(exempt) && (least..=most).contains(&tax_free) {
+        Ok((tax_free, exemption))
     } else {
         Err(ApiError::new("INVALID_REFUND_AMOUNT"))
     }

@@ -26,6 +26,7 @@ pub(crate) struct CancelBody {
     pub(crate) cancel_reason: String,
     pub(crate) cancel_amount: Option<Sum>,
     pub(crate) tax_free_amount: Option<Sum>,
+    pub(crate) tax_exemption_amount: Option<Sum>,
     pub(crate) refundable_amount: Option<Sum>,
     pub(crate) currency: Option<String>,
     pub(crate) refund_receive_account: Option<RefundAccount>,

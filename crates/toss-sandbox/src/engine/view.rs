@@ -43,7 +43,7 @@ impl Payment {
             payment_key: &self.key,
             order_id: &self.order_id,
             order_name: &self.order_name,
-            tax_exemption_amount: 0,
+            tax_exemption_amount: self.money(self.tax_exemption()),
             status: self.status,
             requested_at: korean_time(self.requested_at),
             approved_at: self.approved_at.map(korean_time),
@@ -77,11 +77,7 @@ impl Payment {
             currency: self.currency().name(),
             total_amount: self.money(self.amount),
             balance_amount: self.money(self.balance),
-            supplied_amount: self.money(
-                self.balance
-                    .saturating_sub(self.tax_free)
-                    .saturating_sub(vat),
-            ),
+            supplied_amount: self.money(self.taxed().saturating_sub(vat)),
             vat: self.money(vat),
             tax_free_amount: self.money(self.tax_free),
             method: self.authenticated_at.map(|_| self.method.name(language)),
@@ -125,7 +121,7 @@ pub struct PaymentView<'a> {
     payment_key: &'a str,
     order_id: &'a str,
     order_name: &'a str,
-    tax_exemption_amount: u64,
+    tax_exemption_amount: Amount,
     status: Status,
     requested_at: String,
     approved_at: Option<String>,
@@ -161,7 +157,7 @@ pub struct PaymentView<'a> {
 pub(super) struct CancelView<'a> {
     transaction_key: &'a str,
     cancel_reason: &'a str,
-    tax_exemption_amount: u64,
+    tax_exemption_amount: Amount,
     canceled_at: String,
     card_discount_amount: u64,
     transfer_discount_amount: u64,
@@ -180,7 +176,7 @@ impl<'a> CancelView<'a> {
         Self {
             transaction_key: &cancel.transaction_key,
             cancel_reason: &cancel.reason,
-            tax_exemption_amount: 0,
+            tax_exemption_amount: payment.money(cancel.tax_exemption),
             canceled_at: korean_time(cancel.at),
             card_discount_amount: 0,
             transfer_discount_amount: 0,

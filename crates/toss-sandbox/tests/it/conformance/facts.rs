@@ -7,7 +7,7 @@ pub(super) const MEASURED: &str = "measured by others";
 pub(super) const ASSUMED: &str = "assumed";
 
 /// What Toss does that its objects and codes do not show: the fact, its evidence, its test.
-pub(super) const QUIRKS: [(&str, &str, &str); 46] = [
+pub(super) const QUIRKS: [(&str, &str, &str); 47] = [
     (
         "A window lapses after 30 minutes, an authenticated payment after 10",
         DOCUMENTED,
@@ -232,6 +232,11 @@ pub(super) const QUIRKS: [(&str, &str, &str); 46] = [
         "The script's `requestPaymentWindow` (Toss's type declarations) opens a window of cards and wallets without a widget on the page; `renderPaymentWindow` and brandpay's own pages are refused with `NOT_SUPPORTED`",
         DOCUMENTED,
         "a_window_of_widgets_needs_none_on_the_page_and_what_is_not_offered_says_so",
+    ),
+    (
+        "No `vat` is in `taxExemptionAmount`, which goes back with the rest or as a cancel says",
+        ASSUMED,
+        "what_is_no_sale_is_untaxed_and_goes_back_with_the_rest",
     ),
     (
         "Amounts may be sent as texts of a number",
