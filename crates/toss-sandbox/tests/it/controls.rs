@@ -51,6 +51,12 @@ async fn a_payment_is_made_confirmed_and_listed_without_a_browser() {
         (&json!(1), &json!(200))
     );
     assert_eq!(calls["rows"][0]["endpoint"], "confirm");
+    assert_eq!(calls["rows"][0].get("code"), None);
+    bench.get("/v1/payments/none").send().await.unwrap();
+    bench.get("/v2/payouts/none").send().await.unwrap();
+    let (_, calls) = get(&bench, "/sandbox/calls?limit=2").await;
+    let codes = [0, 1].map(|row| calls["rows"][row]["code"].clone());
+    assert_eq!(codes, [json!("NOT_FOUND_PAYMENT"), json!("NOT_FOUND")]);
     assert_eq!(
         get(&bench, "/sandbox/ledger?offset=1").await.1["rows"],
         json!([])
