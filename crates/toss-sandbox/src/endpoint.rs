@@ -251,4 +251,15 @@ mod tests {
         assert_eq!(names.len(), Endpoint::ALL.len());
         assert_eq!(Endpoint::Cancel.path("k"), "/v1/payments/k/cancel");
     }
+
+    #[test]
+    fn no_call_is_missing_from_the_list_that_the_routes_and_the_properties_are_made_of() {
+        // Reading a name that there is not makes serde say which ones there are.
+        let error = serde_json::from_str::<Endpoint>("\"none\"").unwrap_err();
+        let said = error.to_string();
+        let known: HashSet<_> = said.split('`').skip(3).step_by(2).collect();
+        let listed = Endpoint::ALL.map(|endpoint| serde_json::to_value(endpoint).unwrap());
+        let listed: HashSet<_> = listed.iter().map(|name| name.as_str().unwrap()).collect();
+        assert_eq!(listed, known);
+    }
 }

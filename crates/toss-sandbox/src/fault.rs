@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::book::FaultBook;
 use crate::endpoint::Endpoint;
 
+/// Longest that a webhook is delayed: a year, in milliseconds.
+pub const WEBHOOK_DELAY_MAX_MS: u64 = 365 * 86_400_000;
+
 /// Most faults held at once; beyond it the oldest makes room.
 pub const FAULTS_MAX: usize = 1_000;
 
@@ -115,7 +118,7 @@ pub enum Effect {
     DelayWebhook {
         /// Shortest delay in milliseconds.
         min_ms: u64,
-        /// Longest delay in milliseconds.
+        /// Longest delay in milliseconds, at most [`WEBHOOK_DELAY_MAX_MS`].
         max_ms: u64,
     },
 }

@@ -40,7 +40,7 @@ impl Engine {
             },
             _ => answer,
         };
-        self.calls.answered(number, answer.status);
+        self.calls.answered(number, answer.status, code_of(&answer));
         Delivery::Answer(answer)
     }
 
@@ -100,6 +100,16 @@ impl Engine {
         .into();
         answer
     }
+}
+
+/// The code of an error, unless it is sealed or no JSON.
+fn code_of(answer: &Answer) -> Option<String> {
+    if answer.status < 400 || answer.content != Content::Json {
+        return None;
+    }
+    let body: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
+    let code = body.get("code").or_else(|| body.get("error")?.get("code"));
+    code.and_then(serde_json::Value::as_str).map(str::to_owned)
 }
 
 /// `{"code","message"}`.

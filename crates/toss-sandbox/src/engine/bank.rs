@@ -16,7 +16,8 @@ use super::{
     transactions::Movements,
 };
 
-/// What the bank has done for one order. Amounts are won.
+/// What the bank has done for one order. Amounts are in the smallest unit of its currency: won,
+/// yen, cents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LedgerRow {
@@ -176,7 +177,8 @@ impl Bank {
     ///
     /// # Errors
     /// `NOT_FOUND_PAYMENT`; `INVALID_API_KEY` if the payment was opened with the client key of
-    /// the other pair; the configured codes for a differing order or amount.
+    /// the other pair; `INVALID_REQUEST` for a fraction that the currency does not have; the
+    /// configured codes for a differing order or amount.
     pub(crate) fn match_confirm(
         &mut self,
         now: DateTime<Utc>,
@@ -193,7 +195,9 @@ impl Bank {
         if payment.order_id != body.order_id {
             return Err(ApiError::with_fallback(&codes.order, 403));
         }
-        if payment.amount != body.amount.0 {
+        let amount = body.amount.minor(payment.currency());
+        let amount = amount.ok_or_else(|| ApiError::new("INVALID_REQUEST"))?;
+        if payment.amount != amount {
             return Err(ApiError::new(&codes.amount));
         }
         Ok(payment)

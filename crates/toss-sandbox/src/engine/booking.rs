@@ -83,6 +83,7 @@ impl Bank {
                 at,
                 amount,
                 tax_free,
+                tax_exemption,
                 reason,
                 transaction_key,
                 refund_account,
@@ -91,6 +92,7 @@ impl Bank {
                 Cancel {
                     amount,
                     tax_free,
+                    tax_exemption,
                     reason,
                     balance_after: 0,
                     at,
@@ -271,7 +273,10 @@ impl Bank {
             Status::WaitingForDeposit,
         ];
         let (index, payment) = self.standing(what, key, &from)?;
-        if cancel.amount > payment.balance || cancel.tax_free > payment.tax_free {
+        if cancel.amount > payment.balance
+            || cancel.tax_free > payment.tax_free
+            || cancel.tax_exemption > payment.tax_exemption()
+        {
             return Err(Inconsistent::new(what, key));
         }
         payment.balance -= cancel.amount;

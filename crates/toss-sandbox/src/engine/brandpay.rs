@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     Engine, Method, Ticket,
     audit::fingerprint_of_unordered,
+    brandpay_methods::{CARD_NUMBER, methods_view},
     change::{Change, Inconsistent},
     direct::{Card, ChargeBody},
     errors::ApiError,
@@ -122,12 +123,6 @@ struct TokenBody {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct MethodBody {
-    method_key: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct CustomerBody {
     customer_key: String,
     method_key: Option<String>,
@@ -184,7 +179,7 @@ impl Engine {
     }
 
     /// The customer whose access token the request carries.
-    fn bearer(&self, ticket: &Ticket) -> Result<&BrandpayCustomer, ApiError> {
+    pub(super) fn bearer(&self, ticket: &Ticket) -> Result<&BrandpayCustomer, ApiError> {
         let header = ticket.request.authorization.as_deref().unwrap_or_default();
         let token = header.split_once(' ').map_or("", |(_, token)| token.trim());
         let key = self.brandpay.passes.get(token);
@@ -244,7 +239,7 @@ impl Engine {
         Ok(json!({ "code": code }).to_string())
     }
 
-    fn tell_customer(&mut self, now: DateTime<Utc>, customer_key: &str, status: &str) {
+    pub(super) fn tell_customer(&mut self, now: DateTime<Utc>, customer_key: &str, status: &str) {
         if self.outbox.wanted {
             let changed_at = korean_time(now);
             let data =
@@ -280,44 +275,6 @@ impl Engine {
             "expiresIn": TOKEN_LIFE_S,
         });
         Ok(answer.to_string())
-    }
-
-    fn remove_brandpay_method(
-        &mut self,
-        now: DateTime<Utc>,
-        ticket: &Ticket,
-        card: bool,
-    ) -> Result<String, ApiError> {
-        let body: MethodBody = parse(&ticket.request.body)?;
-        let mut customer = self.bearer(ticket)?.clone();
-        let mut methods = customer.methods.iter_mut();
-        let method = methods
-            .find(|method| method.key == body.method_key && method.card == card && !method.removed)
-            .ok_or_else(|| ApiError::new("NOT_FOUND_METHOD"))?;
-        method.removed = true;
-        let view = method_view(method);
-        let data = json!({
-            "customerKey": customer.customer_key, "methodKey": method.key, "status": "DISABLED",
-        });
-        self.make(Change::BrandpayKept(Box::new(customer)));
-        if self.outbox.wanted {
-            let news = self.told(now, "METHOD_UPDATED", &data);
-            self.announced.push(news);
-        }
-        Ok(view.to_string())
-    }
-
-    fn remove_brandpay_customer(
-        &mut self,
-        now: DateTime<Utc>,
-        ticket: &Ticket,
-    ) -> Result<String, ApiError> {
-        let mut customer = self.bearer(ticket)?.clone();
-        let key = customer.customer_key.clone();
-        customer.removed = true;
-        self.make(Change::BrandpayKept(Box::new(customer)));
-        self.tell_customer(now, &key, "REMOVED");
-        Ok(json!({ "customerKey": key, "success": true }).to_string())
     }
 
     /// # Errors
@@ -375,42 +332,4 @@ impl Engine {
         let key = self.bank.charge(now, &mut self.random, new)?.key.clone();
         self.payment_body(now, ticket, &key)
     }
-}
-
-const CARD_NUMBER: &str = "94100012****789*";
-
-fn method_view(method: &BrandpayMethod) -> Value {
-    let status = if method.removed {
-        "DISABLED"
-    } else {
-        "ENABLED"
-    };
-    if method.card {
-        json!({
-            "id": method.key, "methodKey": method.key, "alias": "카드", "cardName": "국민카드",
-            "cardNumber": CARD_NUMBER, "issuerCode": "11", "acquirerCode": "11",
-            "ownerType": "개인", "cardType": "신용", "installmentMinimumAmount": 50_000,
-            "status": status,
-        })
-    } else {
-        json!({
-            "id": method.key, "methodKey": method.key, "alias": "계좌", "accountName": "우리은행",
-            "accountNumber": "1002******123", "bankCode": "20", "status": status,
-        })
-    }
-}
-
-fn methods_view(customer: &BrandpayCustomer) -> Value {
-    let of = |card: bool| {
-        let methods = customer.methods.iter();
-        let methods = methods.filter(|method| method.card == card && !method.removed);
-        methods.map(method_view).collect::<Vec<_>>()
-    };
-    let selected = customer.methods.iter().find(|method| !method.removed);
-    json!({
-        "isIdentified": true,
-        "selectedMethodId": selected.map(|method| &method.key),
-        "cards": of(true),
-        "accounts": of(false),
-    })
 }

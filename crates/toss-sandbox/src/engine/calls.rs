@@ -25,6 +25,9 @@ pub struct Call {
     pub idempotency_key: Option<String>,
     /// Status answered; none while it runs, or if a fault withheld the answer.
     pub status: Option<u16>,
+    /// Toss's code, if the answer was an error that can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 /// How many calls there have been since the start, by endpoint.
@@ -83,12 +86,13 @@ impl CallLog {
     }
 
     /// Notes what a call was answered, unless it has left the ring.
-    pub(crate) fn answered(&mut self, number: u64, status: u16) {
+    pub(crate) fn answered(&mut self, number: u64, status: u16, code: Option<String>) {
         let index = number
             .checked_sub(self.first)
             .and_then(|index| usize::try_from(index).ok());
         if let Some(call) = index.and_then(|index| self.calls.get_mut(index)) {
             call.status = Some(status);
+            call.code = code;
         }
     }
 
@@ -115,6 +119,7 @@ mod tests {
             payment_key: None,
             idempotency_key: None,
             status: None,
+            code: None,
         }
     }
 
@@ -124,8 +129,8 @@ mod tests {
         let first = log.arrive(call("a"));
         log.arrive(call("b"));
         let third = log.arrive(call("c"));
-        log.answered(first, 500);
-        log.answered(third, 200);
+        log.answered(first, 500, Some("COMMON_ERROR".to_owned()));
+        log.answered(third, 200, None);
         let seen: Vec<_> = log
             .iter()
             .map(|call| (call.order_id.as_deref().unwrap(), call.status))

@@ -9,7 +9,13 @@ use super::{
     method::Terms, payouts::Payout, receipts::CashReceipt, request::RefundAccount, sellers::Seller,
 };
 
-/// One change of the books. Amounts are won, times the sandbox's clock.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// One change of the books. Amounts are in the smallest unit of the payment's currency, times
+/// the sandbox's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "type",
@@ -132,6 +138,9 @@ pub enum Change {
         amount: u64,
         /// The tax-free part of it.
         tax_free: u64,
+        /// The part of it that is no sale.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        tax_exemption: u64,
         /// The merchant's reason.
         reason: String,
         /// The cancel.

@@ -74,14 +74,8 @@ impl AccountBody {
             cash_receipt,
             ..Terms::default()
         };
-        let tax_free = self.tax_free_amount;
-        new_payment(
-            self.order_id,
-            self.order_name,
-            (self.amount, tax_free),
-            method,
-            terms,
-        )
+        let amounts = (self.amount.0, self.tax_free_amount.map_or(0, |won| won.0));
+        new_payment(self.order_id, self.order_name, amounts, method, terms)
     }
 }
 
@@ -156,6 +150,20 @@ pub(super) struct CardBody {
     card_expiration_month: String,
     customer_identity_number: String,
     card_password: Option<String>,
+    #[serde(rename = "vbv")]
+    _authentication: Option<OverseasAuthentication>,
+}
+
+/// What a card abroad was authenticated with (`vbv`). Its shape is held to; the values are not
+/// looked at, as no issuer is behind them.
+#[derive(Debug, Deserialize)]
+struct OverseasAuthentication {
+    #[serde(rename = "cavv")]
+    _cavv: String,
+    #[serde(rename = "xid")]
+    _xid: String,
+    #[serde(rename = "eci")]
+    _eci: String,
 }
 
 /// A card that was found to be well-formed. Its number is not kept.
@@ -265,6 +273,7 @@ pub(super) struct ChargeBody {
     pub(super) customer_key: Option<String>,
     customer_email: Option<String>,
     tax_free_amount: Option<Won>,
+    tax_exemption_amount: Option<Won>,
     card_installment_plan: Option<u8>,
     metadata: Option<BTreeMap<String, String>>,
 }
@@ -277,20 +286,13 @@ impl ChargeBody {
     pub(super) fn checked(self, card: &Card, terms: Terms) -> Result<NewPayment, ApiError> {
         check_order(&self.order_id, &self.order_name)?;
         check_email(self.customer_email.as_deref())?;
-        let months = self.card_installment_plan.unwrap_or(0);
-        if !matches!(months, 0 | 2..=12) {
-            return Err(ApiError::new("INVALID_CARD_INSTALLMENT_PLAN"));
-        }
-        if months > 0 && self.amount.0 < INSTALLMENT_MIN {
-            return Err(ApiError::new(
-                "NOT_SUPPORTED_MONTHLY_INSTALLMENT_PLAN_BELOW_AMOUNT",
-            ));
-        }
+        let months = installments(self.card_installment_plan, self.amount.0)?;
         if card.unsupported {
             return Err(ApiError::new("NOT_SUPPORTED_CARD_TYPE"));
         }
         let terms = Terms {
             installment_months: months,
+            tax_exemption: self.tax_exemption_amount.map_or(0, |won| won.0),
             card_number: Some(card.masked.clone()),
             metadata: checked_metadata(self.metadata)?,
             ..terms
@@ -298,29 +300,50 @@ impl ChargeBody {
         let method = Method::Card {
             issuer_code: card.issuer_code.clone(),
         };
-        let amounts = (self.amount, self.tax_free_amount);
+        let amounts = (self.amount.0, self.tax_free_amount.map_or(0, |won| won.0));
         new_payment(self.order_id, self.order_name, amounts, method, terms)
     }
 }
 
+/// How many months a card is paid in, for an amount in won.
+///
+/// # Errors
+/// `INVALID_CARD_INSTALLMENT_PLAN` for anything but 0 and 2 to 12;
+/// `NOT_SUPPORTED_MONTHLY_INSTALLMENT_PLAN_BELOW_AMOUNT`.
+pub(super) fn installments(months: Option<u8>, amount: u64) -> Result<u8, ApiError> {
+    let months = months.unwrap_or(0);
+    if !matches!(months, 0 | 2..=12) {
+        return Err(ApiError::new("INVALID_CARD_INSTALLMENT_PLAN"));
+    }
+    if months > 0 && amount < INSTALLMENT_MIN {
+        return Err(ApiError::new(
+            "NOT_SUPPORTED_MONTHLY_INSTALLMENT_PLAN_BELOW_AMOUNT",
+        ));
+    }
+    Ok(months)
+}
+
+/// A payment of an amount and its tax-free part, in the smallest unit of its currency.
+///
+/// # Errors
+/// `BELOW_MINIMUM_AMOUNT`; `INVALID_REQUEST` if more is untaxed than is paid.
 pub(super) fn new_payment(
     order_id: String,
     order_name: String,
-    (amount, tax_free): (Won, Option<Won>),
+    (amount, tax_free): (u64, u64),
     method: Method,
     terms: Terms,
 ) -> Result<NewPayment, ApiError> {
-    if amount.0 < method.minimum() {
+    if amount < terms.currency.minimum(&method) {
         return Err(ApiError::new("BELOW_MINIMUM_AMOUNT"));
     }
-    let tax_free = tax_free.map_or(0, |won| won.0);
-    if tax_free > amount.0 {
+    if tax_free.saturating_add(terms.tax_exemption) > amount {
         return Err(ApiError::new("INVALID_REQUEST"));
     }
     Ok(NewPayment {
         order_id,
         order_name,
-        amount: amount.0,
+        amount,
         tax_free,
         method,
         terms,

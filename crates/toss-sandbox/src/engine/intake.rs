@@ -153,6 +153,7 @@ impl Engine {
             payment_key,
             idempotency_key: request.idempotency_key.clone(),
             status: None,
+            code: None,
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::errors::Language;
+use super::{currency::Currency, errors::Language};
 
 /// How the buyer pays.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,6 +47,11 @@ pub enum Method {
         /// Of which kind.
         kind: GiftCertificate,
     },
+    /// A wallet abroad.
+    ForeignEasyPay {
+        /// The wallet as the browser script names it, such as `PAYPAL`.
+        provider: String,
+    },
 }
 
 /// Kinds of gift certificates.
@@ -76,6 +81,8 @@ impl Method {
             Self::VirtualAccount { .. } => ("가상계좌", "Virtual account"),
             Self::Transfer { .. } => ("계좌이체", "Transfer"),
             Self::MobilePhone { .. } => ("휴대폰", "Mobile phone"),
+            // What merchants were answered; the list of methods does not have it any more.
+            Self::ForeignEasyPay { .. } => ("해외간편결제", "Foreign easy pay"),
             Self::GiftCertificate { kind } => match kind {
                 GiftCertificate::Culture => ("문화상품권", "Culture gift certificate"),
                 GiftCertificate::Book => ("도서문화상품권", "Book gift certificate"),
@@ -96,7 +103,8 @@ impl Method {
             Self::Card { .. }
             | Self::EasyPay { .. }
             | Self::MobilePhone { .. }
-            | Self::GiftCertificate { .. } => 100,
+            | Self::GiftCertificate { .. }
+            | Self::ForeignEasyPay { .. } => 100,
         }
     }
 }
@@ -124,6 +132,12 @@ pub struct Terms {
     /// Opened with the widget's client key: only the widget's secret key may confirm it.
     #[serde(skip_serializing_if = "is_default")]
     pub widget: bool,
+    /// What it is made in.
+    #[serde(skip_serializing_if = "is_default")]
+    pub currency: Currency,
+    /// The buyer's country, if it is not Korea.
+    #[serde(skip_serializing_if = "is_default")]
+    pub country: Option<String>,
     /// The merchant's key of the buyer.
     #[serde(skip_serializing_if = "is_default")]
     pub customer_key: Option<String>,
@@ -139,6 +153,10 @@ pub struct Terms {
     /// The card's number, masked.
     #[serde(skip_serializing_if = "is_default")]
     pub card_number: Option<String>,
+    /// What of it is no sale, such as a deposit for a cup (`taxExemptionAmount`), in the smallest
+    /// unit of the currency.
+    #[serde(skip_serializing_if = "is_default")]
+    pub tax_exemption: u64,
     /// When a virtual account stops taking its deposit, if that was said.
     #[serde(skip_serializing_if = "is_default")]
     pub due_at: Option<DateTime<Utc>>,

@@ -9,15 +9,18 @@ mod bank;
 mod billing;
 mod booking;
 mod brandpay;
+mod brandpay_methods;
 mod calls;
 mod change;
 mod codes;
+mod currency;
 mod direct;
 mod errors;
 mod exchange;
 mod idempotency;
 mod intake;
 mod method;
+mod method_view;
 mod news;
 mod opening;
 mod outbox;
@@ -34,6 +37,7 @@ mod request;
 mod sellers;
 mod settlements;
 mod transactions;
+mod v2;
 mod vault;
 mod view;
 mod webhooks;
@@ -54,6 +58,7 @@ pub use self::{
     brandpay::{BrandpayCustomer, BrandpayMethod},
     calls::{Call, CallTotals},
     change::{Change, Inconsistent, Opening},
+    currency::{AMOUNT_MAX, Amount, Currency},
     direct::Card,
     errors::{ApiError, ErrorSpec, Language, find as find_error},
     exchange::{Answer, ApiRequest, Content, Delivery, Pace, Reception, Step, Ticket},
@@ -64,7 +69,7 @@ pub use self::{
     },
     payouts::{PAYOUT_DELAY, Payout, PayoutFate},
     receipts::{CashReceipt, RECEIPT_DELAY},
-    request::{AMOUNT_MAX, IDEMPOTENCY_KEY_MAX, RefundAccount},
+    request::{IDEMPOTENCY_KEY_MAX, RefundAccount},
     sellers::Seller,
     settlements::{FEE_PER_MILLE, PAYOUT_AFTER_WORKDAYS},
     transactions::{TRANSACTIONS_MAX, TRANSACTIONS_MIN},
@@ -87,7 +92,7 @@ use self::{
     vault::Vault,
     window::Windows,
 };
-pub(crate) use self::{random::Random, request::is_order_id};
+pub(crate) use self::{currency::Sum, random::Random, request::is_order_id};
 use crate::{
     ApiVersion, SandboxConfig, Unknowns,
     fault::{ActiveFault, Effect, Fault, FaultBook, Rule},
@@ -241,13 +246,29 @@ impl Engine {
         amount: u64,
         method: Method,
     ) -> String {
+        self.authenticate_in(now, Currency::Krw, order_id, order_name, amount, method)
+    }
+
+    /// The same in a currency, of whose smallest units `amount` counts.
+    pub fn authenticate_in(
+        &mut self,
+        now: DateTime<Utc>,
+        currency: Currency,
+        order_id: &str,
+        order_name: &str,
+        amount: u64,
+        method: Method,
+    ) -> String {
         let new = NewPayment {
             order_id: order_id.to_owned(),
             order_name: order_name.to_owned(),
             amount,
             tax_free: 0,
             method: method.clone(),
-            terms: Terms::default(),
+            terms: Terms {
+                currency,
+                ..Terms::default()
+            },
         };
         let key = self.bank.open(now, &mut self.random, new);
         // A payment opened this instant is READY, so this cannot fail.

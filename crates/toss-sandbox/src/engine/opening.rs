@@ -9,8 +9,9 @@ use super::{
     ApiError, Change, Choice, Engine, GiftCertificate, Kind, Language, Method, NewPayment,
     OpenedWindow, RequestedMethod, Terms,
     address::is_return_url,
-    direct::{checked_metadata, term},
-    request::{Won, is_order_id, parse},
+    currency::{Currency, Sum},
+    direct::{checked_metadata, installments, new_payment, term},
+    request::{is_order_id, parse},
 };
 
 /// The customer key of guests (`TossPayments.ANONYMOUS`).
@@ -32,7 +33,7 @@ struct OpenBody {
     fail_url: Option<String>,
     customer_name: Option<String>,
     customer_mobile_phone: Option<String>,
-    tax_free_amount: Option<Won>,
+    tax_free_amount: Option<Sum>,
     metadata: Option<BTreeMap<String, String>>,
     #[serde(default)]
     card: MethodBody,
@@ -41,13 +42,15 @@ struct OpenBody {
     #[serde(default)]
     virtual_account: MethodBody,
     #[serde(default)]
+    foreign_easy_pay: ForeignBody,
+    #[serde(default)]
     sandbox: TrialBody,
 }
 
 #[derive(Debug, Deserialize)]
 struct AmountBody {
     currency: String,
-    value: Won,
+    value: Sum,
 }
 
 /// The options of a method that are played.
@@ -56,9 +59,18 @@ struct AmountBody {
 struct MethodBody {
     use_escrow: Option<bool>,
     card_installment_plan: Option<u8>,
+    tax_exemption_amount: Option<Sum>,
     valid_hours: Option<u32>,
     due_date: Option<String>,
     cash_receipt: Option<ReceiptBody>,
+}
+
+/// Which wallet abroad, and where its buyer is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ForeignBody {
+    provider: Option<String>,
+    country: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,8 +132,27 @@ fn requested(body: &OpenBody) -> Result<(RequestedMethod, Method), ApiError> {
             RequestedMethod::GameGiftCertificate,
             certificate(GiftCertificate::Game),
         ),
+        "FOREIGN_EASY_PAY" => {
+            let wanted = body.foreign_easy_pay.provider.clone();
+            // In widgets the buyer chooses among the wallets; here there is this one.
+            let widgets = body.product.as_deref() == Some("widgets");
+            let provider = wanted.or_else(|| widgets.then(|| "PAYPAL".to_owned()));
+            let provider = provider
+                .filter(|name| is_name(name, 30))
+                .ok_or_else(invalid)?;
+            let method = Method::ForeignEasyPay { provider };
+            (RequestedMethod::ForeignEasyPay, method)
+        }
         _ => return Err(ApiError::new("NOT_SUPPORTED_METHOD")),
     })
+}
+
+/// Capital letters, as wallets and countries are named.
+fn is_name(text: &str, length_max: usize) -> bool {
+    (2..=length_max).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
 /// Both addresses, or neither: then the page waits for a Promise.
@@ -135,7 +166,24 @@ fn addresses(body: &OpenBody) -> Result<(String, String), ApiError> {
     }
 }
 
-fn terms(now: DateTime<Utc>, body: &OpenBody) -> Result<Terms, ApiError> {
+fn terms(
+    now: DateTime<Utc>,
+    body: &OpenBody,
+    (amount, currency): (u64, Currency),
+) -> Result<Terms, ApiError> {
+    let installment_plan = body.card.card_installment_plan;
+    // In months for won alone: cards abroad have no installments.
+    let installment_months = match currency {
+        Currency::Krw => installments(installment_plan, amount)?,
+        Currency::Jpy | Currency::Usd if installment_plan.unwrap_or(0) == 0 => 0,
+        Currency::Jpy | Currency::Usd => {
+            return Err(ApiError::new("INVALID_CARD_INSTALLMENT_PLAN"));
+        }
+    };
+    let country = body.foreign_easy_pay.country.clone();
+    if country.as_deref().is_some_and(|code| !is_name(code, 2)) {
+        return Err(invalid());
+    }
     let account = &body.virtual_account;
     let (due_at, valid_hours) = term(now, account.due_date.as_deref(), account.valid_hours)?;
     let options = [&body.card, &body.transfer, account];
@@ -143,6 +191,10 @@ fn terms(now: DateTime<Utc>, body: &OpenBody) -> Result<Terms, ApiError> {
         .iter()
         .find_map(|option| option.cash_receipt.as_ref());
     let receipt = receipt.and_then(|receipt| receipt.r#type.clone());
+    let exempt = options
+        .iter()
+        .find_map(|option| option.tax_exemption_amount);
+    let exempt = exempt.map_or(Some(0), |sum| sum.minor(currency));
     let product = body.product.as_deref().unwrap_or("payment");
     Ok(Terms {
         kind: if product == "brandpay" {
@@ -151,10 +203,13 @@ fn terms(now: DateTime<Utc>, body: &OpenBody) -> Result<Terms, ApiError> {
             Kind::Normal
         },
         widget: product == "widgets",
+        currency,
+        country: country.filter(|code| code != "KR"),
         customer_key: body.customer_key.clone().filter(|key| key != ANONYMOUS),
         escrow: options.iter().any(|option| option.use_escrow == Some(true)),
         metadata: checked_metadata(body.metadata.clone())?,
-        installment_months: body.card.card_installment_plan.unwrap_or(0).min(12),
+        installment_months,
+        tax_exemption: exempt.ok_or_else(invalid)?,
         card_number: None,
         due_at,
         valid_hours,
@@ -253,25 +308,25 @@ fn checked(now: DateTime<Utc>, body: &OpenBody) -> Result<(RequestedMethod, NewP
     let order_id = body.order_id.clone().filter(|id| is_order_id(id));
     let order_id = order_id.ok_or_else(|| ApiError::new("INVALID_ORDER_ID"))?;
     let amount = body.amount.as_ref().ok_or_else(invalid)?;
-    if amount.currency != "KRW" {
-        return Err(ApiError::new("INVALID_CURRENCY"));
-    }
+    let foreign = || ApiError::new("INVALID_CURRENCY");
+    let currency = Currency::named(&amount.currency).ok_or_else(foreign)?;
     let order_name = body.order_name.clone().unwrap_or_default();
     if !(1..=100).contains(&order_name.chars().count()) {
         return Err(invalid());
     }
     let (method, paid_with) = requested(body)?;
-    let amount = amount.value.0;
-    if amount < paid_with.minimum() {
-        return Err(ApiError::new("BELOW_MINIMUM_AMOUNT"));
+    if !currency.suits(&paid_with) {
+        return Err(foreign());
     }
-    let new = NewPayment {
-        order_id,
-        order_name,
-        amount,
-        tax_free: body.tax_free_amount.map_or(0, |won| won.0),
-        method: paid_with,
-        terms: terms(now, body)?,
-    };
+    // A wallet abroad has no window over the page (Toss's script: by redirect alone).
+    if method == RequestedMethod::ForeignEasyPay && body.success_url.is_none() {
+        return Err(invalid());
+    }
+    let minor = |sum: Sum| sum.minor(currency).ok_or_else(invalid);
+    let tax_free = body.tax_free_amount.map_or(Ok(0), minor)?;
+    let amount = minor(amount.value)?;
+    let terms = terms(now, body, (amount, currency))?;
+    let amounts = (amount, tax_free);
+    let new = new_payment(order_id, order_name, amounts, paid_with, terms)?;
     Ok((method, new))
 }

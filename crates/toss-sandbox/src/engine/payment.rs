@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::{
+    currency::{Amount, Currency},
     method::{Method, Terms},
     request::RefundAccount,
 };
@@ -45,13 +46,15 @@ pub enum Status {
 /// One cancel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cancel {
-    /// Won given back.
+    /// Given back, in the smallest unit of the payment's currency.
     pub amount: u64,
-    /// The tax-free part of it, in won.
+    /// The tax-free part of it.
     pub tax_free: u64,
+    /// The part of it that is no sale.
+    pub tax_exemption: u64,
     /// The merchant's reason.
     pub reason: String,
-    /// Balance after it, in won.
+    /// Balance after it.
     pub balance_after: u64,
     /// When.
     pub at: DateTime<Utc>,
@@ -72,7 +75,7 @@ pub struct Reversal {
 
 static PLAIN: std::sync::LazyLock<Terms> = std::sync::LazyLock::new(Terms::default);
 
-/// A payment as the bank keeps it. Amounts are won.
+/// A payment as the bank keeps it. Amounts are in the smallest unit of its currency: won, yen, cents.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Payment {
     /// Toss's key.
@@ -140,6 +143,16 @@ impl Payment {
         self.terms.as_deref().unwrap_or(&PLAIN)
     }
 
+    /// What it is made in.
+    pub fn currency(&self) -> Currency {
+        self.terms().currency
+    }
+
+    /// Smallest units as an amount of its currency.
+    pub(super) fn money(&self, minor: u64) -> Amount {
+        Amount::new(minor, self.currency())
+    }
+
     /// Whether this payment has used its order id up: it was approved (even if cancelled since),
     /// or holds a virtual account.
     pub fn occupies_order(&self) -> bool {
@@ -152,13 +165,26 @@ impl Payment {
         }
     }
 
+    /// What of the balance is no sale (`taxExemptionAmount`).
+    pub fn tax_exemption(&self) -> u64 {
+        let returned = self.cancels.iter().map(|cancel| cancel.tax_exemption).sum();
+        self.terms().tax_exemption.saturating_sub(returned)
+    }
+
+    /// What of the balance has value-added tax in it. That none is in what is no sale is assumed.
+    pub(super) fn taxed(&self) -> u64 {
+        self.balance
+            .saturating_sub(self.tax_free)
+            .saturating_sub(self.tax_exemption())
+    }
+
     /// Value-added tax within the balance: a tenth on top, hence an eleventh, rounded half up.
     pub fn vat(&self) -> u64 {
-        let taxed = u128::from(self.balance.saturating_sub(self.tax_free));
+        let taxed = u128::from(self.taxed());
         u64::try_from((taxed * 2 + 11) / 22).unwrap_or(u64::MAX)
     }
 
-    /// Won given back after an approval.
+    /// Given back after an approval.
     pub fn canceled(&self) -> u64 {
         if self.approved_at.is_some() {
             self.amount - self.balance

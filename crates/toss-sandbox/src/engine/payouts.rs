@@ -1,4 +1,4 @@
-//! Payouts, sellers and the balance they are paid from: Toss's API v2.
+//! Payouts: asked for, made, cancelled. The calls of Toss's API v2 come in through `v2.rs`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,18 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Engine, Ticket,
+    Engine,
     change::{Change, Inconsistent},
     direct::checked_metadata,
     errors::ApiError,
     payment::korean_time,
-    query::Query,
     receipts::korean_day,
     request::{Won, parse},
     sellers::Seller,
-    settlements::{net, paid_out},
 };
-use crate::endpoint::Endpoint;
 
 /// How long an express payout takes. Not documented; long enough to be seen on its way.
 pub const PAYOUT_DELAY: TimeDelta = TimeDelta::seconds(60);
@@ -28,6 +25,9 @@ const PAYOUTS_MAX: usize = 100;
 
 /// A payout is below a billion won (Toss).
 const PAYOUT_AMOUNT_MAX: u64 = 1_000_000_000;
+
+/// Longest `refPayoutId`. Toss's limit is not known; that of `refSellerId` is.
+const REF_PAYOUT_ID_MAX: usize = 40;
 
 /// Accounts to which every payout fails, with their banks (Toss, test accounts).
 pub(super) const FAILING: [(&str, &str); 3] = [
@@ -79,7 +79,7 @@ pub enum PayoutFate {
 }
 
 impl Payout {
-    fn status(&self, now: DateTime<Utc>) -> &'static str {
+    pub(super) fn status(&self, now: DateTime<Utc>) -> &'static str {
         match () {
             () if self.fate == PayoutFate::Canceled => "CANCELED",
             () if now >= self.settles_at && self.fails => "FAILED",
@@ -89,7 +89,7 @@ impl Payout {
         }
     }
 
-    fn view(&self, now: DateTime<Utc>) -> Value {
+    pub(super) fn view(&self, now: DateTime<Utc>) -> Value {
         let status = self.status(now);
         let error = (status == "FAILED").then(|| {
             json!({ "code": "RECEIVING_ACCOUNT_ERROR", "message": "입금할 수 없는 계좌입니다." })
@@ -113,8 +113,8 @@ impl Payout {
 /// Payouts and sellers, in the order in which they came; grows with them.
 #[derive(Debug, Default)]
 pub(super) struct PayoutBook {
-    payouts: Vec<Payout>,
-    by_id: HashMap<String, usize>,
+    pub(super) payouts: Vec<Payout>,
+    pub(super) by_id: HashMap<String, usize>,
     refs: HashSet<String>,
     pub(super) sellers: Vec<Seller>,
 }
@@ -196,98 +196,7 @@ pub(super) fn unknown() -> ApiError {
 }
 
 impl Engine {
-    /// Does the work of a call of v2; returns what its envelope holds.
-    pub(super) fn execute_v2(
-        &mut self,
-        now: DateTime<Utc>,
-        ticket: &Ticket,
-    ) -> Result<(&'static str, Value), ApiError> {
-        let request = &ticket.request;
-        let subject = request.subject.as_str();
-        let encrypted = matches!(
-            request.endpoint,
-            Endpoint::RequestPayouts | Endpoint::RegisterSeller | Endpoint::UpdateSeller
-        );
-        let body = if encrypted {
-            if request.security_mode.as_deref() != Some("ENCRYPTION") {
-                return Err(ApiError::new("INVALID_ENCRYPTION"));
-            }
-            self.vault.open(&request.body)?
-        } else {
-            Vec::new()
-        };
-        match request.endpoint {
-            Endpoint::Balances => Ok(("balance", self.balance(now))),
-            Endpoint::RequestPayouts => self.request_payouts(now, &body),
-            Endpoint::Payouts => self.list(now, subject, |book, now| {
-                let views = book.payouts.iter();
-                views
-                    .map(|payout| (payout.id.clone(), payout.view(now)))
-                    .collect()
-            }),
-            Endpoint::Payout => {
-                let index = self.payouts.by_id.get(subject).ok_or_else(unknown)?;
-                Ok(("payout", self.payouts.payouts[*index].view(now)))
-            }
-            Endpoint::CancelPayout => self.cancel_payout(now, subject),
-            Endpoint::RegisterSeller => self.register_seller(&body),
-            Endpoint::Sellers => self.list(now, subject, |book, _| {
-                let views = book.sellers.iter();
-                views
-                    .map(|seller| (seller.id.clone(), seller.view()))
-                    .collect()
-            }),
-            Endpoint::Seller => {
-                let mut sellers = self.payouts.sellers.iter();
-                let seller = sellers
-                    .find(|seller| seller.id == subject)
-                    .ok_or_else(unknown)?;
-                Ok(("seller", seller.view()))
-            }
-            Endpoint::UpdateSeller => self.update_seller(subject, &body),
-            Endpoint::RemoveSeller => {
-                if !self
-                    .payouts
-                    .sellers
-                    .iter()
-                    .any(|seller| seller.id == subject)
-                {
-                    return Err(unknown());
-                }
-                self.make(Change::SellerRemoved {
-                    id: subject.to_owned(),
-                });
-                Ok(("deleted-entity", json!({ "id": subject })))
-            }
-            _ => Err(unknown()),
-        }
-    }
-
-    /// Won that were settled and not paid out, and won that will be settled.
-    fn balance(&self, now: DateTime<Utc>) -> Value {
-        let today = korean_day(now);
-        let (mut available, mut pending) = (self.opening_balance, 0_i64);
-        for movement in self.bank.movements.rows() {
-            let payment = self.bank.payments.get(movement.payment());
-            if let Some((_, _, amount)) = payment.and_then(|payment| movement.describe(payment)) {
-                let net = net(amount, movement.is_out());
-                if paid_out(korean_day(movement.at())) <= today {
-                    available += net;
-                } else {
-                    pending += net;
-                }
-            }
-        }
-        for payout in &self.payouts.payouts {
-            if !matches!(payout.status(now), "CANCELED" | "FAILED") {
-                available -= i64::try_from(payout.amount).unwrap_or(i64::MAX);
-            }
-        }
-        let won = |value: i64| json!({ "currency": "KRW", "value": value });
-        json!({ "availableAmount": won(available), "pendingAmount": won(pending) })
-    }
-
-    fn request_payouts(
+    pub(super) fn request_payouts(
         &mut self,
         now: DateTime<Utc>,
         body: &[u8],
@@ -328,7 +237,7 @@ impl Engine {
         let amount = body.amount.value.0;
         let description = body.transaction_description.unwrap_or_default();
         if !(1..PAYOUT_AMOUNT_MAX).contains(&amount)
-            || !(1..=40).contains(&body.ref_payout_id.len())
+            || !(1..=REF_PAYOUT_ID_MAX).contains(&body.ref_payout_id.len())
             || description.chars().count() > 200
         {
             return Err(invalid());
@@ -374,7 +283,7 @@ impl Engine {
         })
     }
 
-    fn cancel_payout(
+    pub(super) fn cancel_payout(
         &mut self,
         now: DateTime<Utc>,
         id: &str,
@@ -385,37 +294,6 @@ impl Engine {
         }
         self.make(Change::PayoutCanceled { id: id.to_owned() });
         Ok(("payout", self.payouts.payouts[index].view(now)))
-    }
-
-    fn list(
-        &self,
-        now: DateTime<Utc>,
-        query: &str,
-        all: impl FnOnce(&PayoutBook, DateTime<Utc>) -> Vec<(String, Value)>,
-    ) -> Result<(&'static str, Value), ApiError> {
-        let query = Query::new(query);
-        let limit: usize = query.number("limit", 100)?;
-        let rows = all(&self.payouts, now);
-        let first = match query.get("startingAfter") {
-            None => 0,
-            Some(id) => {
-                rows.iter()
-                    .position(|row| row.0 == id)
-                    .ok_or_else(invalid)?
-                    + 1
-            }
-        };
-        let page: Vec<_> = rows
-            .iter()
-            .skip(first)
-            .take(limit.clamp(1, 10_000))
-            .collect();
-        let body = json!({
-            "hasNext": first + page.len() < rows.len(),
-            "lastCursor": page.last().map(|row| &row.0),
-            "items": page.iter().map(|row| &row.1).collect::<Vec<_>>(),
-        });
-        Ok(("list", body))
     }
 
     /// Tells of payouts that came to their end.

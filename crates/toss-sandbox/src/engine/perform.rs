@@ -145,7 +145,7 @@ impl Engine {
         let payment = self.bank.booked(key)?;
         let mut view = payment.view(now, writing!(self, ticket.request.language()));
         if ticket.effect == Some(Effect::WrongAmount) {
-            view.total_amount += 1;
+            view.total_amount = view.total_amount.raised();
         }
         Ok(json(&view))
     }

@@ -6,6 +6,7 @@ use super::{
     bank::Bank,
     change::Change,
     codes,
+    currency::Sum,
     errors::ApiError,
     method::Method,
     payment::{Payment, Status},
@@ -43,20 +44,18 @@ impl Bank {
         if body
             .currency
             .as_deref()
-            .is_some_and(|currency| currency != "KRW")
+            .is_some_and(|currency| currency != payment.currency().name())
         {
             return error("INVALID_CURRENCY");
         }
         if payment.balance == 0 {
             return error("NOT_CANCELABLE_AMOUNT");
         }
-        if body
-            .refundable_amount
-            .is_some_and(|expected| expected.0 != payment.balance)
-        {
+        let refundable = minor(payment, body.refundable_amount)?;
+        if refundable.is_some_and(|expected| expected != payment.balance) {
             return error("NOT_MATCHES_REFUNDABLE_AMOUNT");
         }
-        let amount = body.cancel_amount.map_or(payment.balance, |won| won.0);
+        let amount = minor(payment, body.cancel_amount)?.unwrap_or(payment.balance);
         if amount == 0 {
             return error("INVALID_REQUEST");
         }
@@ -68,7 +67,7 @@ impl Bank {
             return error(escrow_code);
         }
         check_virtual_account(payment, body, amount)?;
-        let tax_free = refunded_tax_free(payment, body, amount)?;
+        let (tax_free, tax_exemption) = refunded_untaxed(payment, body, amount)?;
         let deposited = matches!(payment.method, Method::VirtualAccount { .. })
             && payment.approved_at.is_some();
         let refund_account = body
@@ -84,6 +83,7 @@ impl Bank {
             at: now,
             amount,
             tax_free,
+            tax_exemption,
             reason: body.cancel_reason.clone(),
             transaction_key: random.transaction_key(),
             refund_account,
@@ -92,15 +92,25 @@ impl Bank {
     }
 }
 
-/// How long a payment can be cancelled (Toss, cancel page): a transfer 180 days, a virtual account
-/// 365, a phone bill until its calendar month ends in Korea. Cards have no limit of Toss's own.
+/// An amount that was sent, in the smallest unit of the payment's currency.
+fn minor(payment: &Payment, sent: Option<Sum>) -> Result<Option<u64>, ApiError> {
+    let minor = |sum: Sum| sum.minor(payment.currency());
+    sent.map(|sum| minor(sum).ok_or_else(|| ApiError::new("INVALID_REQUEST")))
+        .transpose()
+}
+
+/// How long a payment can be cancelled (Toss, cancel page): a transfer and `PayPal` 180 days, a
+/// virtual account 365, a phone bill until its calendar month ends in Korea. Cards have no limit
+/// of Toss's own.
 fn check_term(now: DateTime<Utc>, payment: &Payment) -> Result<(), ApiError> {
     let Some(paid_at) = payment.approved_at else {
         return Ok(());
     };
     let month = |time: DateTime<Utc>| (time + TimeDelta::hours(9)).format("%Y-%m").to_string();
     let over = match payment.method {
-        Method::Transfer { .. } => now > paid_at + TimeDelta::days(180),
+        Method::Transfer { .. } | Method::ForeignEasyPay { .. } => {
+            now > paid_at + TimeDelta::days(180)
+        }
         Method::VirtualAccount { .. } => now > paid_at + TimeDelta::days(365),
         Method::MobilePhone { .. } => month(now) != month(paid_at),
         Method::Card { .. } | Method::EasyPay { .. } | Method::GiftCertificate { .. } => false,
@@ -146,12 +156,22 @@ fn check_virtual_account(
     }
 }
 
-/// The tax-free part of a cancel: what the merchant says, else what must be for the rest to fit.
-fn refunded_tax_free(payment: &Payment, body: &CancelBody, amount: u64) -> Result<u64, ApiError> {
-    let least = (payment.tax_free + amount).saturating_sub(payment.balance);
-    let tax_free = body.tax_free_amount.map_or(least, |won| won.0);
-    if (least..=amount.min(payment.tax_free)).contains(&tax_free) {
-        Ok(tax_free)
+/// The tax-free part of a cancel and the part that is no sale: what the merchant says, else what
+/// must be for the rest to fit, the tax-free part first.
+fn refunded_untaxed(
+    payment: &Payment,
+    body: &CancelBody,
+    amount: u64,
+) -> Result<(u64, u64), ApiError> {
+    let exempt = payment.tax_exemption();
+    let least = (payment.tax_free + exempt + amount).saturating_sub(payment.balance);
+    let exemption = minor(payment, body.tax_exemption_amount)?
+        .unwrap_or(least.saturating_sub(payment.tax_free).min(exempt));
+    let least = least.saturating_sub(exemption);
+    let tax_free = minor(payment, body.tax_free_amount)?.unwrap_or(least);
+    let most = amount.saturating_sub(exemption).min(payment.tax_free);
+    if exemption <= amount.min(exempt) && (least..=most).contains(&tax_free) {
+        Ok((tax_free, exemption))
     } else {
         Err(ApiError::new("INVALID_REFUND_AMOUNT"))
     }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
-use super::errors::ApiError;
-
-/// Largest amount taken, in won: exact in every JSON number, and far from any overflow.
-pub const AMOUNT_MAX: u64 = 1_000_000_000_000_000;
+use super::{
+    currency::{Currency, Sum},
+    errors::ApiError,
+};
 
 /// Longest `Idempotency-Key` in characters (Toss, idempotency page).
 pub const IDEMPOTENCY_KEY_MAX: usize = 300;
@@ -16,7 +16,7 @@ pub const IDEMPOTENCY_KEY_MAX: usize = 300;
 pub(crate) struct ConfirmBody {
     pub(crate) payment_key: String,
     pub(crate) order_id: String,
-    pub(crate) amount: Won,
+    pub(crate) amount: Sum,
 }
 
 /// Body of `POST /v1/payments/{paymentKey}/cancel`.
@@ -24,9 +24,10 @@ pub(crate) struct ConfirmBody {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CancelBody {
     pub(crate) cancel_reason: String,
-    pub(crate) cancel_amount: Option<Won>,
-    pub(crate) tax_free_amount: Option<Won>,
-    pub(crate) refundable_amount: Option<Won>,
+    pub(crate) cancel_amount: Option<Sum>,
+    pub(crate) tax_free_amount: Option<Sum>,
+    pub(crate) tax_exemption_amount: Option<Sum>,
+    pub(crate) refundable_amount: Option<Sum>,
     pub(crate) currency: Option<String>,
     pub(crate) refund_receive_account: Option<RefundAccount>,
 }
@@ -43,22 +44,15 @@ pub struct RefundAccount {
     pub holder_name: String,
 }
 
-/// A whole number of won, written as a JSON number with or without a zero fraction.
+/// A whole number of won, with or without a zero fraction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Won(pub(crate) u64);
 
 impl<'de> Deserialize<'de> for Won {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = serde_json::Number::deserialize(deserializer)?;
-        let whole = number.as_u64().or_else(|| {
-            let value = number.as_f64().filter(|value| value.fract() == 0.0)?;
-            // Printing a whole float and reading it back needs no lossy cast.
-            format!("{value:.0}").parse().ok()
-        });
-        whole
-            .filter(|won| *won <= AMOUNT_MAX)
-            .map(Self)
-            .ok_or_else(|| serde::de::Error::custom("not a whole, bounded amount of won"))
+        let won = Sum::deserialize(deserializer)?.minor(Currency::Krw);
+        won.map(Self)
+            .ok_or_else(|| serde::de::Error::custom("won have no fraction"))
     }
 }
 
@@ -88,10 +82,11 @@ mod tests {
         assert_eq!(read("1000"), Some(1000));
         assert_eq!(read("1000.00"), Some(1000));
         assert_eq!(read("0"), Some(0));
+        assert_eq!(read("\"1000\""), Some(1000));
         for bad in [
             "-1",
             "1.5",
-            "\"1000\"",
+            "\"1000 \"",
             "null",
             "1e300",
             "18446744073709551616",

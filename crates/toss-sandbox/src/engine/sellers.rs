@@ -52,6 +52,9 @@ impl Seller {
     }
 }
 
+/// Longest `refSellerId` (merchants were refused beyond it).
+const REF_SELLER_ID_MAX: usize = 20;
+
 /// Where a seller can stand (Toss).
 const SELLER_STATUSES: [&str; 4] = [
     "APPROVAL_REQUIRED",
@@ -85,7 +88,9 @@ impl Engine {
     ) -> Result<(&'static str, Value), ApiError> {
         let body: SellerBody = parse(body)?;
         let account = checked_account(body.account.ok_or_else(invalid)?)?;
-        let ref_seller_id = body.ref_seller_id.filter(|id| (1..=20).contains(&id.len()));
+        let ref_seller_id = body
+            .ref_seller_id
+            .filter(|id| (1..=REF_SELLER_ID_MAX).contains(&id.len()));
         let ref_seller_id = ref_seller_id.ok_or_else(invalid)?;
         let kinds = [
             "INDIVIDUAL",

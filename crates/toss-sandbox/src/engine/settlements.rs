@@ -6,15 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Engine, Language,
+    currency::Currency,
     errors::ApiError,
+    method_view::MethodObjects,
     payment::{Payment, korean_time},
     query::Query,
     receipts::korean_day,
     request::parse,
     transactions::Movement,
+    view::CancelView,
 };
 
-/// Toss's fee in thousandths of the amount. The contract says it; this is an assumption.
+/// Toss's fee before its tax, in thousandths of the amount. The contract says it; this is an
+/// assumption.
 pub const FEE_PER_MILLE: u64 = 30;
 
 /// Working days from a sale to its payout. The contract says it; this is an assumption.
@@ -32,6 +36,8 @@ struct SettlementView<'a> {
     method: &'static str,
     amount: i64,
     interest_fee: u64,
+    /// With its tax, as are `fees`: what answers that merchants published show.
+    fee: i64,
     fees: [FeeView; 1],
     supply_amount: i64,
     vat: i64,
@@ -39,6 +45,8 @@ struct SettlementView<'a> {
     approved_at: String,
     sold_date: NaiveDate,
     paid_out_date: NaiveDate,
+    #[serde(flatten)]
+    paid_with: MethodObjects<'a>,
     cancel: Option<CancelView<'a>>,
 }
 
@@ -46,15 +54,6 @@ struct SettlementView<'a> {
 struct FeeView {
     r#type: &'static str,
     fee: i64,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CancelView<'a> {
-    transaction_key: &'a str,
-    cancel_reason: &'a str,
-    canceled_at: String,
-    cancel_amount: u64,
 }
 
 /// The fee on an amount and its tax, in won, rounded half up.
@@ -83,6 +82,13 @@ pub(super) fn net(amount: u64, out: bool) -> i64 {
     let (fee, vat) = fee(amount);
     let net = i64::try_from(amount).unwrap_or(i64::MAX) - fee - vat;
     if out { -net } else { net }
+}
+
+/// Whether a payment is in settlements and balances: in won alone. Toss's settlement API has no
+/// `PayPal` (its page says so), and balances are in won; of cards in other currencies nothing is
+/// known.
+pub(super) fn is_settled(payment: &Payment) -> bool {
+    payment.currency() == Currency::Krw
 }
 
 impl Engine {
@@ -122,13 +128,14 @@ impl Engine {
             .filter(|movement| {
                 let sold = korean_day(movement.at());
                 let date = if by_payout { paid_out(sold) } else { sold };
-                sold < today && (start..=end).contains(&date)
+                let payment = self.bank.payments.get(movement.payment());
+                sold < today && (start..=end).contains(&date) && payment.is_some_and(is_settled)
             })
             .skip(skip)
             .take(size)
             .filter_map(|movement| {
                 let payment = self.bank.payments.get(movement.payment())?;
-                self.settlement(payment, movement, language)
+                self.settlement(now, payment, movement, language)
             })
             .collect();
         Ok(super::json(&rows))
@@ -136,6 +143,7 @@ impl Engine {
 
     fn settlement<'a>(
         &'a self,
+        now: DateTime<Utc>,
         payment: &'a Payment,
         movement: &Movement,
         language: Language,
@@ -153,9 +161,10 @@ impl Engine {
             method: payment.method.name(language),
             amount: sign * i64::try_from(amount).unwrap_or(i64::MAX),
             interest_fee: 0,
+            fee: sign * (fee + vat),
             fees: [FeeView {
                 r#type: "BASE",
-                fee: sign * fee,
+                fee: sign * (fee + vat),
             }],
             supply_amount: sign * fee,
             vat: sign * vat,
@@ -163,19 +172,17 @@ impl Engine {
             approved_at: korean_time(payment.approved_at.unwrap_or(movement.at())),
             sold_date,
             paid_out_date: paid_out(sold_date),
-            cancel: movement.cancel_of(payment).map(|cancel| CancelView {
-                transaction_key: &cancel.transaction_key,
-                cancel_reason: &cancel.reason,
-                canceled_at: korean_time(cancel.at),
-                cancel_amount: cancel.amount,
-            }),
+            paid_with: payment.method_objects(now, &self.base_url),
+            cancel: movement
+                .cancel_of(payment)
+                .map(|cancel| CancelView::of(payment, cancel)),
         })
     }
 
     /// Asks for the settlement of one payment, which needs a contract of its own at Toss.
     ///
     /// # Errors
-    /// `NOT_FOUND_PAYMENT`; `FORBIDDEN_REQUEST` for a payment without money.
+    /// `NOT_FOUND_PAYMENT`; `FORBIDDEN_REQUEST` for a payment without money, or not in won.
     pub(super) fn request_settlement(
         &mut self,
         now: DateTime<Utc>,
@@ -191,7 +198,7 @@ impl Engine {
             .bank
             .find(now, &body.payment_key)
             .ok_or_else(|| ApiError::new("NOT_FOUND_PAYMENT"))?;
-        if payment.approved_at.is_none() || payment.balance == 0 {
+        if payment.approved_at.is_none() || payment.balance == 0 || !is_settled(payment) {
             return Err(ApiError::new("FORBIDDEN_REQUEST"));
         }
         Ok("{\"result\":true}".to_owned())

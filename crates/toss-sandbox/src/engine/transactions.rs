@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     bank::Bank,
+    currency::Amount,
     errors::ApiError,
     payment::{Cancel, Payment, Status, korean_time},
     view::Writing,
@@ -66,7 +67,7 @@ impl Movement {
         self.payment
     }
 
-    /// What it added to the payment's money, in won; none if there is no such cancel.
+    /// What it added to the payment's money, in smallest units; none if there is no such cancel.
     pub(super) fn signed_amount(&self, payment: &Payment) -> Option<i128> {
         match self.part {
             Part::Approval(_) => Some(i128::from(payment.amount)),
@@ -80,7 +81,8 @@ impl Movement {
         self.at
     }
 
-    /// Its key, the status that it would leave by itself, and its amount in won.
+    /// Its key, the status that it would leave by itself, and its amount in
+    /// smallest units.
     pub(super) fn describe<'a>(&self, payment: &'a Payment) -> Option<(&'a str, Status, u64)> {
         Some(match self.part {
             Part::Approval(nth) => {
@@ -221,7 +223,7 @@ pub(super) struct TransactionView<'a> {
     status: Status,
     transaction_at: String,
     currency: &'static str,
-    amount: i64,
+    amount: Amount,
 }
 
 impl Bank {
@@ -259,7 +261,7 @@ impl Bank {
     ) -> Option<TransactionView<'a>> {
         let payment = self.payments.get(movement.payment)?;
         let (transaction_key, status, amount) = movement.describe(payment)?;
-        let amount = i64::try_from(amount).unwrap_or(i64::MAX);
+        let amount = payment.money(amount);
         let negative = movement.is_out() && negative;
         Some(TransactionView {
             m_id: writing.merchant_id,
@@ -276,8 +278,8 @@ impl Bank {
             receipt_url: format!("{}/sandbox/receipts/{}", writing.base_url, payment.key),
             status,
             transaction_at: korean_time(movement.at),
-            currency: "KRW",
-            amount: if negative { -amount } else { amount },
+            currency: payment.currency().name(),
+            amount: if negative { amount.negative() } else { amount },
         })
     }
 }

@@ -1,15 +1,16 @@
 //! The Payment object that the API shows.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Not as _};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
+    currency::Amount,
     errors::{ApiError, Language},
     method::{Kind, Method},
-    payment::{Cancel, Payment, REFUND_ACCOUNT_SHOWN, Status, korean_time},
-    request::RefundAccount,
+    method_view::MethodObjects,
+    payment::{Cancel, Payment, Status, korean_time},
 };
 use crate::config::ApiVersion;
 
@@ -35,163 +36,53 @@ impl Payment {
         } = writing;
         let vat = self.vat();
         let terms = self.terms();
+        let abroad = matches!(self.method, Method::ForeignEasyPay { .. });
         PaymentView {
             m_id: writing.merchant_id,
             last_transaction_key: self.last_transaction_key.as_deref(),
             payment_key: &self.key,
             order_id: &self.order_id,
             order_name: &self.order_name,
-            tax_exemption_amount: 0,
+            tax_exemption_amount: self.money(self.tax_exemption()),
             status: self.status,
             requested_at: korean_time(self.requested_at),
             approved_at: self.approved_at.map(korean_time),
-            use_escrow: terms.escrow,
+            use_escrow: abroad.not().then_some(terms.escrow),
             culture_expense: false,
-            card: self.card_view(),
-            virtual_account: self.virtual_account_view(now),
-            transfer: self.transfer_view(),
-            mobile_phone: self.mobile_phone_view(base_url),
-            gift_certificate: self.gift_certificate_view(),
+            paid_with: self.method_objects(now, base_url),
             cash_receipt: self.cash_receipt_view(base_url),
             cash_receipts: (),
             discount: (),
             metadata: (!terms.metadata.is_empty()).then_some(&terms.metadata),
-            cancels: (!self.cancels.is_empty())
-                .then(|| self.cancels.iter().map(CancelView::from).collect()),
-            secret: &self.secret,
+            cancels: (!self.cancels.is_empty()).then(|| {
+                self.cancels
+                    .iter()
+                    .map(|cancel| CancelView::of(self, cancel))
+                    .collect()
+            }),
+            secret: abroad.not().then_some(&self.secret),
             r#type: terms.kind,
-            easy_pay: self.easy_pay_view(),
-            country: "KR",
+            country: terms.country.as_deref().unwrap_or("KR"),
             failure: self
                 .failure_code
                 .as_deref()
                 .map(|code| failure_view(code, language)),
             is_partial_cancelable: !terms.escrow,
-            receipt: self.approved_at.map(|_| UrlView {
+            receipt: self.approved_at.filter(|_| !abroad).map(|_| UrlView {
                 url: format!("{base_url}/sandbox/receipts/{}", self.key),
             }),
             checkout: UrlView {
                 url: format!("{base_url}/sandbox/receipts/{}", self.key),
             },
-            currency: "KRW",
-            total_amount: self.amount,
-            balance_amount: self.balance,
-            supplied_amount: self
-                .balance
-                .saturating_sub(self.tax_free)
-                .saturating_sub(vat),
-            vat,
-            tax_free_amount: self.tax_free,
+            currency: self.currency().name(),
+            total_amount: self.money(self.amount),
+            balance_amount: self.money(self.balance),
+            supplied_amount: self.money(self.taxed().saturating_sub(vat)),
+            vat: self.money(vat),
+            tax_free_amount: self.money(self.tax_free),
             method: self.authenticated_at.map(|_| self.method.name(language)),
             version: writing.version.name(),
         }
-    }
-
-    fn card_view(&self) -> Option<CardView<'_>> {
-        let Method::Card { issuer_code } = &self.method else {
-            return None;
-        };
-        let terms = self.terms();
-        self.authenticated_at?;
-        Some(CardView {
-            issuer_code,
-            acquirer_code: issuer_code,
-            number: terms.card_number.clone().unwrap_or_else(|| {
-                format!("94100012****{}*", self.digits.get(..3).unwrap_or_default())
-            }),
-            installment_plan_months: terms.installment_months,
-            is_interest_free: false,
-            interest_payer: (),
-            approve_no: self.digits.get(4..12).unwrap_or_default(),
-            use_card_point: false,
-            card_type: "신용",
-            owner_type: "개인",
-            acquire_status: match self.status {
-                Status::Canceled => "CANCELED",
-                _ => "READY",
-            },
-            amount: self.amount,
-        })
-    }
-
-    fn easy_pay_view(&self) -> Option<EasyPayView<'_>> {
-        let Method::EasyPay { provider } = &self.method else {
-            return None;
-        };
-        self.authenticated_at?;
-        Some(EasyPayView {
-            provider,
-            amount: self.amount,
-            discount_amount: 0,
-        })
-    }
-
-    fn virtual_account_view(&self, now: DateTime<Utc>) -> Option<VirtualAccountView<'_>> {
-        let Method::VirtualAccount {
-            bank_code,
-            customer_name,
-        } = &self.method
-        else {
-            return None;
-        };
-        let due = self.due_at?;
-        let refunded = self.approved_at.is_some() && !self.cancels.is_empty();
-        Some(VirtualAccountView {
-            account_type: "일반",
-            // Test accounts start with an X, so that nobody pays into one.
-            account_number: format!("X{}", self.digits),
-            bank_code,
-            customer_name,
-            depositor_name: self.approved_at.map(|_| customer_name.as_str()),
-            due_date: korean_time(due),
-            refund_status: if refunded { "COMPLETED" } else { "NONE" },
-            // An overdue account stays WAITING_FOR_DEPOSIT and says so only here.
-            expired: self.approved_at.is_none() && now >= due,
-            settlement_status: "INCOMPLETED",
-            refund_receive_account: self.cancels.last().and_then(|cancel| {
-                let account = cancel.refund_account.as_ref()?;
-                (now < cancel.at + REFUND_ACCOUNT_SHOWN).then(|| RefundAccountView::from(account))
-            }),
-        })
-    }
-}
-
-impl Payment {
-    fn transfer_view(&self) -> Option<TransferView<'_>> {
-        let Method::Transfer { bank_code } = &self.method else {
-            return None;
-        };
-        self.authenticated_at?;
-        Some(TransferView {
-            bank_code,
-            settlement_status: "INCOMPLETED",
-        })
-    }
-
-    fn mobile_phone_view(&self, base_url: &str) -> Option<MobilePhoneView<'_>> {
-        let Method::MobilePhone {
-            customer_mobile_phone,
-        } = &self.method
-        else {
-            return None;
-        };
-        self.authenticated_at?;
-        Some(MobilePhoneView {
-            customer_mobile_phone,
-            settlement_status: "INCOMPLETED",
-            receipt_url: format!("{base_url}/sandbox/receipts/{}", self.key),
-        })
-    }
-
-    fn gift_certificate_view(&self) -> Option<GiftCertificateView<'_>> {
-        let Method::GiftCertificate { .. } = &self.method else {
-            return None;
-        };
-        self.authenticated_at?;
-        Some(GiftCertificateView {
-            approve_no: self.digits.get(4..12).unwrap_or_default(),
-            settlement_status: "INCOMPLETED",
-        })
     }
 
     /// The receipt that the buyer asked for; issued when the money is there, gone when all of it
@@ -221,7 +112,7 @@ fn failure_view(code: &str, language: Language) -> FailureView<'_> {
     FailureView { code, message }
 }
 
-/// The Payment object; the fields and their order are Toss's.
+/// The Payment object; the fields are Toss's.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentView<'a> {
@@ -230,139 +121,74 @@ pub struct PaymentView<'a> {
     payment_key: &'a str,
     order_id: &'a str,
     order_name: &'a str,
-    tax_exemption_amount: u64,
+    tax_exemption_amount: Amount,
     status: Status,
     requested_at: String,
     approved_at: Option<String>,
-    use_escrow: bool,
+    use_escrow: Option<bool>,
     culture_expense: bool,
-    card: Option<CardView<'a>>,
-    virtual_account: Option<VirtualAccountView<'a>>,
-    transfer: Option<TransferView<'a>>,
-    mobile_phone: Option<MobilePhoneView<'a>>,
-    gift_certificate: Option<GiftCertificateView<'a>>,
+    #[serde(flatten)]
+    paid_with: MethodObjects<'a>,
     cash_receipt: Option<PaymentReceiptView<'a>>,
     cash_receipts: (),
     discount: (),
     metadata: Option<&'a BTreeMap<String, String>>,
     cancels: Option<Vec<CancelView<'a>>>,
-    secret: &'a str,
+    secret: Option<&'a String>,
     r#type: Kind,
-    easy_pay: Option<EasyPayView<'a>>,
-    country: &'static str,
+    country: &'a str,
     failure: Option<FailureView<'a>>,
     is_partial_cancelable: bool,
     receipt: Option<UrlView>,
     checkout: UrlView,
     currency: &'static str,
     /// Shown as is; the wrong-amount fault changes it.
-    pub(crate) total_amount: u64,
-    balance_amount: u64,
-    supplied_amount: u64,
-    vat: u64,
-    tax_free_amount: u64,
+    pub(crate) total_amount: Amount,
+    balance_amount: Amount,
+    supplied_amount: Amount,
+    vat: Amount,
+    tax_free_amount: Amount,
     method: Option<&'static str>,
     version: &'static str,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CardView<'a> {
-    issuer_code: &'a str,
-    acquirer_code: &'a str,
-    number: String,
-    installment_plan_months: u8,
-    is_interest_free: bool,
-    interest_payer: (),
-    approve_no: &'a str,
-    use_card_point: bool,
-    card_type: &'static str,
-    owner_type: &'static str,
-    acquire_status: &'static str,
-    amount: u64,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EasyPayView<'a> {
-    provider: &'a str,
-    amount: u64,
-    discount_amount: u64,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct VirtualAccountView<'a> {
-    account_type: &'static str,
-    account_number: String,
-    bank_code: &'a str,
-    customer_name: &'a str,
-    depositor_name: Option<&'a str>,
-    due_date: String,
-    refund_status: &'static str,
-    expired: bool,
-    settlement_status: &'static str,
-    refund_receive_account: Option<RefundAccountView<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CancelView<'a> {
+pub(super) struct CancelView<'a> {
     transaction_key: &'a str,
     cancel_reason: &'a str,
-    tax_exemption_amount: u64,
+    tax_exemption_amount: Amount,
     canceled_at: String,
     card_discount_amount: u64,
     transfer_discount_amount: u64,
     easy_pay_discount_amount: u64,
     receipt_key: (),
-    cancel_amount: u64,
-    tax_free_amount: u64,
-    refundable_amount: u64,
+    cancel_amount: Amount,
+    tax_free_amount: Amount,
+    refundable_amount: Amount,
     cancel_status: &'static str,
     cancel_request_id: (),
 }
 
-impl<'a> From<&'a Cancel> for CancelView<'a> {
-    fn from(cancel: &'a Cancel) -> Self {
+impl<'a> CancelView<'a> {
+    /// One cancel of a payment.
+    pub(super) fn of(payment: &Payment, cancel: &'a Cancel) -> Self {
         Self {
             transaction_key: &cancel.transaction_key,
             cancel_reason: &cancel.reason,
-            tax_exemption_amount: 0,
+            tax_exemption_amount: payment.money(cancel.tax_exemption),
             canceled_at: korean_time(cancel.at),
             card_discount_amount: 0,
             transfer_discount_amount: 0,
             easy_pay_discount_amount: 0,
             receipt_key: (),
-            cancel_amount: cancel.amount,
-            tax_free_amount: cancel.tax_free,
-            refundable_amount: cancel.balance_after,
+            cancel_amount: payment.money(cancel.amount),
+            tax_free_amount: payment.money(cancel.tax_free),
+            refundable_amount: payment.money(cancel.balance_after),
             cancel_status: "DONE",
             cancel_request_id: (),
         }
     }
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TransferView<'a> {
-    bank_code: &'a str,
-    settlement_status: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct MobilePhoneView<'a> {
-    customer_mobile_phone: &'a str,
-    settlement_status: &'static str,
-    receipt_url: String,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct GiftCertificateView<'a> {
-    approve_no: &'a str,
-    settlement_status: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -374,24 +200,6 @@ struct PaymentReceiptView<'a> {
     receipt_url: String,
     amount: u64,
     tax_free_amount: u64,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RefundAccountView<'a> {
-    bank_code: &'a str,
-    account_number: &'a str,
-    holder_name: &'a str,
-}
-
-impl<'a> From<&'a RefundAccount> for RefundAccountView<'a> {
-    fn from(account: &'a RefundAccount) -> Self {
-        Self {
-            bank_code: &account.bank,
-            account_number: &account.account_number,
-            holder_name: &account.holder_name,
-        }
-    }
 }
 
 #[derive(Debug, Serialize)]

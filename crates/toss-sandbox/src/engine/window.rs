@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApiError, Card, Change, Engine, Kind, Language, Method, Status, WINDOW_LIFE,
+    ApiError, Card, Change, Currency, Engine, Kind, Language, Method, Payment, Status, WINDOW_LIFE,
     address::with_query, audit::fingerprint_of_unordered, change::Inconsistent,
 };
 
@@ -53,6 +53,8 @@ pub enum RequestedMethod {
     BookGiftCertificate,
     /// `GAME_GIFT_CERTIFICATE`.
     GameGiftCertificate,
+    /// `FOREIGN_EASY_PAY`: the window stands for the wallet's own page.
+    ForeignEasyPay,
     /// `requestBillingAuth`: the window offers cards, and no payment is made.
     Billing,
 }
@@ -77,8 +79,10 @@ pub struct WindowSight {
     pub order_name: String,
     /// The merchant's order id.
     pub order_id: String,
-    /// Won.
+    /// In the smallest unit of the currency.
     pub amount: u64,
+    /// What is paid in.
+    pub currency: Currency,
     /// What the page asked for.
     pub method: RequestedMethod,
     /// Whether the buyer can still act.
@@ -189,6 +193,7 @@ impl Engine {
                 order_name: String::new(),
                 order_id: String::new(),
                 amount: 0,
+                currency: Currency::Krw,
                 method: window.method,
                 open: !window.finished && lapses_at.is_none_or(|lapses_at| now < lapses_at),
                 lapses_at,
@@ -199,6 +204,7 @@ impl Engine {
             order_name: payment.order_name.clone(),
             order_id: payment.order_id.clone(),
             amount: payment.amount,
+            currency: payment.currency(),
             method: window.method,
             open: !window.finished && payment.status == Status::Ready,
             lapses_at: Some(payment.requested_at + WINDOW_LIFE),
@@ -246,6 +252,8 @@ impl Engine {
                 },
                 None,
             ) => {
+                let payment = self.bank.find(now, &key).ok_or(WindowClosed)?;
+                let method = chosen(payment, method).ok_or(WindowClosed)?;
                 let card_number = card.map(|card| card.masked);
                 self.bank
                     .authenticate(now, &key, method, card_number, decline_at_confirm)
@@ -259,7 +267,7 @@ impl Engine {
                     ("paymentType", kind.to_owned()),
                     ("orderId", payment.order_id.clone()),
                     ("paymentKey", key.clone()),
-                    ("amount", payment.amount.to_string()),
+                    ("amount", payment.money(payment.amount).to_string()),
                 ]
             }
             // Toss says nothing to the merchant and leaves the payment READY until it lapses.
@@ -286,7 +294,11 @@ impl Engine {
         };
         // Without a return address the page's Promise is told instead.
         let address = if pays { success } else { fail };
-        let outcome = address.is_empty().then(|| outcome(pays, &pairs));
+        let currency = self
+            .bank
+            .booked(&key)
+            .map_or(Currency::Krw, Payment::currency);
+        let outcome = address.is_empty().then(|| outcome(pays, &pairs, currency));
         self.make(Change::WindowFinished {
             window_id: id.to_owned(),
             outcome,
@@ -303,18 +315,34 @@ impl Engine {
             Some(outcome) => outcome.clone(),
             None if open => "{\"state\":\"open\"}".to_owned(),
             // Lapsed, or finished by a redirect.
-            None => outcome(false, &[("code", "PAY_PROCESS_CANCELED".to_owned())]),
+            None => {
+                let pairs = [("code", "PAY_PROCESS_CANCELED".to_owned())];
+                outcome(false, &pairs, Currency::Krw)
+            }
         })
     }
 }
 
-fn outcome(paid: bool, pairs: &[(&str, String)]) -> String {
+/// What the buyer pays with, if the payment's currency has it; a wallet abroad is the one that the
+/// page asked for.
+fn chosen(payment: &Payment, method: Method) -> Option<Method> {
+    let abroad = |method: &Method| matches!(method, Method::ForeignEasyPay { .. });
+    match (abroad(&payment.method), abroad(&method)) {
+        (true, true) => Some(payment.method.clone()),
+        (false, false) => Some(method).filter(|method| payment.currency().suits(method)),
+        (true, false) | (false, true) => None,
+    }
+}
+
+fn outcome(paid: bool, pairs: &[(&str, String)], currency: Currency) -> String {
     let mut told = serde_json::Map::new();
     let state = if paid { "paid" } else { "failed" };
     told.insert("state".to_owned(), state.into());
     for (name, value) in pairs {
-        let value = match (*name, value.parse::<u64>()) {
-            ("amount", Ok(value)) => serde_json::json!({ "currency": "KRW", "value": value }),
+        let value = match (*name, value.parse::<serde_json::Number>()) {
+            ("amount", Ok(value)) => {
+                serde_json::json!({ "currency": currency.name(), "value": value })
+            }
             _ => value.clone().into(),
         };
         told.insert((*name).to_owned(), value);

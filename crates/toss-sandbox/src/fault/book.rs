@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{ActiveFault, DELAY_MAX_MS, Effect, FAULTS_MAX, Fault, Rule};
+use super::{ActiveFault, DELAY_MAX_MS, Effect, FAULTS_MAX, Fault, Rule, WEBHOOK_DELAY_MAX_MS};
 use crate::{endpoint::Endpoint, engine::Random};
 
 /// What the faults do to one call: all delays that match, and the first other effect that does.
@@ -227,6 +227,10 @@ fn bound(effect: &mut Effect) {
         Effect::Delay { min_ms, max_ms } | Effect::HeavyTailedDelay { min_ms, max_ms } => {
             *min_ms = (*min_ms).min(DELAY_MAX_MS);
             *max_ms = (*max_ms).min(DELAY_MAX_MS);
+        }
+        Effect::DelayWebhook { min_ms, max_ms } => {
+            *min_ms = (*min_ms).min(WEBHOOK_DELAY_MAX_MS);
+            *max_ms = (*max_ms).min(WEBHOOK_DELAY_MAX_MS);
         }
         Effect::SlowBody { over_ms } => *over_ms = (*over_ms).min(DELAY_MAX_MS),
         Effect::RepeatWebhook { copies } => *copies = (*copies).min(100),

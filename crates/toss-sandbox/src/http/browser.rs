@@ -274,6 +274,10 @@ fn method(form: &WindowForm, customer_name: String) -> Option<Method> {
                     customer_mobile_phone,
                 })
         }
+        // Which wallet it is, the page that opened the window has said.
+        "foreign_easy_pay" => Some(Method::ForeignEasyPay {
+            provider: String::new(),
+        }),
         "culture" => Some(Method::GiftCertificate {
             kind: GiftCertificate::Culture,
         }),

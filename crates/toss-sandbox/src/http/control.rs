@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{error_response, header_language, json_response};
 use crate::{
     JournalFailure, Sandbox,
-    engine::{AMOUNT_MAX, ApiError, GiftCertificate, Language, Method, is_order_id},
+    engine::{Amount, ApiError, Currency, GiftCertificate, Language, Method, Sum, is_order_id},
 };
 
 /// Most rows of one page.
@@ -40,7 +40,8 @@ fn page_default() -> usize {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewPaymentBody {
     order_id: String,
-    amount: u64,
+    amount: Sum,
+    currency: Option<String>,
     order_name: Option<String>,
     method: Option<String>,
 }
@@ -127,6 +128,7 @@ pub(super) async fn authenticate(
         Ok(body) => body,
         Err(detail) => return Ok(malformed(&detail)),
     };
+    let refused = |code: &str| Ok(error_response(&request, &ApiError::new(code)));
     let method = match body.method.as_deref() {
         None | Some("CARD") => Method::card(),
         Some("EASY_PAY") => Method::EasyPay {
@@ -151,21 +153,23 @@ pub(super) async fn authenticate(
         Some("GAME_GIFT_CERTIFICATE") => Method::GiftCertificate {
             kind: GiftCertificate::Game,
         },
-        Some(_) => {
-            return Ok(error_response(
-                &request,
-                &ApiError::new("NOT_SUPPORTED_METHOD"),
-            ));
-        }
+        Some("FOREIGN_EASY_PAY") => Method::ForeignEasyPay {
+            provider: "PAYPAL".to_owned(),
+        },
+        Some(_) => return refused("NOT_SUPPORTED_METHOD"),
     };
-    let refusal = match () {
-        () if !is_order_id(&body.order_id) => Some("INVALID_ORDER_ID"),
-        () if body.amount < 100 => Some("BELOW_MINIMUM_AMOUNT"),
-        () if body.amount > AMOUNT_MAX => Some("EXCEED_MAX_AMOUNT"),
-        () => None,
+    let currency = Currency::named(body.currency.as_deref().unwrap_or("KRW"));
+    let Some(currency) = currency.filter(|currency| currency.suits(&method)) else {
+        return refused("INVALID_CURRENCY");
     };
-    if let Some(code) = refusal {
-        return Ok(error_response(&request, &ApiError::new(code)));
+    let Some(amount) = body.amount.minor(currency) else {
+        return refused("INVALID_REQUEST");
+    };
+    if !is_order_id(&body.order_id) {
+        return refused("INVALID_ORDER_ID");
+    }
+    if amount < currency.minimum(&Method::card()) {
+        return refused("BELOW_MINIMUM_AMOUNT");
     }
     let name = body
         .order_name
@@ -174,13 +178,15 @@ pub(super) async fn authenticate(
             Language::Korean => "샌드박스 주문",
             Language::English => "Sandbox order",
         });
-    let opened = sandbox
-        .act(|engine, now| engine.authenticate(now, &body.order_id, name, body.amount, method));
+    let opened = sandbox.act(|engine, now| {
+        engine.authenticate_in(now, currency, &body.order_id, name, amount, method)
+    });
     let key = sandbox.told(opened).await?;
     let answer = json!({
         "paymentKey": key,
         "orderId": body.order_id,
-        "amount": body.amount,
+        "amount": Amount::new(amount, currency),
+        "currency": currency.name(),
         "status": "IN_PROGRESS",
     });
     Ok(json_response(201, answer.to_string()))

@@ -96,7 +96,7 @@
 
   function drawPayment(payment, item) {
     item.appendChild(make("b", payment.orderId + " · " + payment.status));
-    item.appendChild(make("span", payment.totalAmount.toLocaleString() + " → " + payment.balanceAmount.toLocaleString() + " · " + (payment.method || "-")));
+    item.appendChild(make("span", payment.totalAmount.toLocaleString() + " → " + payment.balanceAmount.toLocaleString() + " " + payment.currency + " · " + (payment.method || "-")));
     item.appendChild(make("code", payment.paymentKey));
     var path = "/payments/" + encodeURIComponent(payment.paymentKey);
     var account = payment.virtualAccount;
@@ -112,7 +112,7 @@
   }
 
   function drawCall(row, item) {
-    item.appendChild(make("b", row.method + " " + row.endpoint + " → " + (row.status || "…")));
+    item.appendChild(make("b", row.method + " " + row.endpoint + " → " + (row.status || "…") + (row.code ? " " + row.code : "")));
     item.appendChild(make("span", row.at.slice(11, 19) + " · " + (row.orderId || row.paymentKey || "-")));
     if (row.idempotencyKey) {
       item.appendChild(make("code", row.idempotencyKey));

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::text::Text;
 pub(crate) use crate::engine::WindowClosed;
 use crate::engine::{
-    ApiError, BANKS, EASY_PAY_PROVIDERS, ISSUERS, Language, Payment, RequestedMethod, WindowSight,
-    korean_time,
+    ApiError, BANKS, Currency, EASY_PAY_PROVIDERS, ISSUERS, Language, Payment, RequestedMethod,
+    WindowSight, korean_time,
 };
 
 /// The stand-in for Toss's browser SDK v2.
@@ -56,7 +56,7 @@ pub(crate) fn console_page() -> String {
 /// The open window, with what was wrong with the last form if anything was.
 pub(crate) fn page(sight: &WindowSight, refused: Option<&ApiError>, language: Language) -> String {
     let text = Text::of(language);
-    let methods = methods(sight.method, text, language);
+    let methods = methods(sight, text, language);
     let declines = decline_options(language);
     let billing = sight.method == RequestedMethod::Billing;
     let head = if billing {
@@ -65,7 +65,7 @@ pub(crate) fn page(sight: &WindowSight, refused: Option<&ApiError>, language: La
         format!(
             "<h1>{name}</h1><p class=amount id=amount>{amount}</p><p class=order>{order} {order_id}</p>",
             name = escape(&sight.order_name),
-            amount = won(sight.amount, language),
+            amount = sight.currency.shown(sight.amount, language),
             order = text.order,
             order_id = escape(&sight.order_id),
         )
@@ -158,21 +158,29 @@ pub(crate) fn receipt_page(payment: &Payment, language: Language) -> String {
         order = text.order,
         order_id = escape(&payment.order_id),
         amount_label = text.amount,
-        amount = won(payment.amount, language),
+        amount = payment.currency().shown(payment.amount, language),
         balance_label = text.balance,
-        balance = won(payment.balance, language),
+        balance = payment.currency().shown(payment.balance, language),
         at = text.approved,
     );
     document(text, language, &body)
 }
 
 /// Tabs and their panels: radio buttons that CSS alone turns into tabs.
-fn methods(method: RequestedMethod, text: &Text, language: Language) -> String {
+fn methods(sight: &WindowSight, text: &Text, language: Language) -> String {
     let label = |korean: &'static str, english: &'static str| match language {
         Language::Korean => korean,
         Language::English => english,
     };
-    match method {
+    match sight.method {
+        RequestedMethod::Card if sight.currency != Currency::Krw => {
+            one("card", text.card, &card_fields(text))
+        }
+        RequestedMethod::ForeignEasyPay => one(
+            "foreign_easy_pay",
+            label("해외간편결제", "Foreign easy pay"),
+            "",
+        ),
         RequestedMethod::Card => {
             let issuers = ISSUERS.map(|(code, korean, english)| (code, label(korean, english)));
             let wallets = EASY_PAY_PROVIDERS.map(|(name, english)| (name, label(name, english)));
@@ -267,22 +275,6 @@ fn document(text: &Text, language: Language, body: &str) -> String {
     )
 }
 
-/// `12,345원` or `₩12,345`.
-fn won(amount: u64, language: Language) -> String {
-    let digits = amount.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    match language {
-        Language::Korean => format!("{grouped}원"),
-        Language::English => format!("₩{grouped}"),
-    }
-}
-
 /// Makes a text safe in HTML, inside and outside of quoted attributes.
 fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -308,6 +300,7 @@ mod tests {
             order_name: order_name.to_owned(),
             order_id: "order-1".to_owned(),
             amount: 1_234_567,
+            currency: Currency::Krw,
             method: RequestedMethod::Card,
             open: true,
             lapses_at: DateTime::from_timestamp(1_767_225_600, 0),

@@ -112,6 +112,12 @@
     ["MOBILE_PHONE", "휴대폰 · Mobile phone"],
     ["CULTURE_GIFT_CERTIFICATE", "문화상품권 · Gift certificate"],
   ];
+  // What other currencies can be paid with; yen have cards alone.
+  var METHODS_ABROAD = [METHODS[0], ["FOREIGN_EASY_PAY", "해외간편결제 · Foreign easy pay"]];
+
+  function methodsIn(currency) {
+    return currency === "KRW" ? METHODS : METHODS_ABROAD.slice(0, currency === "USD" ? 2 : 1);
+  }
 
   function listeners() {
     var heard = {};
@@ -155,7 +161,8 @@
         throw failure("AMOUNT_IS_NOT_SET", "Call setAmount first. setAmount를 먼저 호출해 주세요.");
       }
       box.textContent = "";
-      METHODS.forEach(function (method, index) {
+      var methods = methodsIn(amount.currency);
+      methods.forEach(function (method, index) {
         var input = document.createElement("input");
         input.type = "radio";
         input.name = "toss-sandbox-method";
@@ -167,7 +174,7 @@
         });
         box.appendChild(labelled(input, method[1]));
       });
-      selected = METHODS[0][0];
+      selected = methods[0][0];
       rendered = true;
       return {
         on: ears.on,
@@ -225,7 +232,15 @@
         var own = { product: "widgets", customerKey: customerKey, amount: amount, method: selected };
         return request(clientKey, Object.assign({}, options, own), true);
       }),
-      requestPaymentWindow: notSupported("requestPaymentWindow"),
+      // The widget in a window of its own; here that window offers cards and wallets.
+      requestPaymentWindow: promised(function (options) {
+        var sum = options.amount || amount;
+        if (!sum) {
+          throw failure("AMOUNT_IS_NOT_SET", "An amount is required. 결제 금액이 필요합니다.");
+        }
+        var own = { product: "widgets", customerKey: customerKey, amount: sum, method: "CARD" };
+        return request(clientKey, Object.assign({}, options, own), true);
+      }),
       renderPaymentWindow: notSupported("renderPaymentWindow"),
     };
   }

@@ -238,3 +238,44 @@ async fn a_page_pays_by_promise_by_widget_and_registers_a_card_with_the_script_a
         .await;
     page.close().await.unwrap();
 }
+
+/// Has the page run a line of script, whose answer it shows in its result.
+async fn run(page: &Client, script: &str) {
+    let script = format!("{script}.then(show, failed);");
+    page.execute(&script, Vec::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_window_of_widgets_needs_none_on_the_page_and_what_is_not_offered_says_so() {
+    let Some(driver) = Driver::start() else {
+        return;
+    };
+    let (bench, files) = (Bench::start().await, tempfile::tempdir().unwrap());
+    let page = driver.phone(&files).await;
+    page.goto(&shop(&bench)).await.unwrap();
+    for call in [
+        "widgets.renderPaymentWindow()",
+        "TossPayments('test_ck_x').brandpay({ customerKey: 'buyer-1' }).openSettings()",
+    ] {
+        run(&page, "Promise.resolve({})").await;
+        run(&page, call).await;
+        assert_eq!(result(&page, "code").await["code"], "NOT_SUPPORTED");
+    }
+    let amount = "{ currency: 'USD', value: 12.34 }";
+    let order = "orderId: 'order-0001', orderName: 'ticket'";
+    run(
+        &page,
+        &format!("widgets.requestPaymentWindow({{ amount: {amount}, {order} }})"),
+    )
+    .await;
+    pay_in_frame(&page).await;
+    let paid = result(&page, "paymentType").await;
+    assert_eq!(paid["amount"], json!({ "currency": "USD", "value": 12.34 }));
+    let key = paid["paymentKey"].as_str().unwrap();
+    let shown = bench.sandbox.payment(key).unwrap();
+    assert_eq!(
+        (&shown["status"], &shown["totalAmount"]),
+        (&json!("IN_PROGRESS"), &json!(12.34))
+    );
+    page.close().await.unwrap();
+}

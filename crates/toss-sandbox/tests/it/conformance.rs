@@ -4,6 +4,8 @@
 //! `UPDATE=1 cargo test -p toss-sandbox --test it -- conformance` writes it anew.
 
 mod facts;
+mod fields;
+mod objects;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -194,7 +196,7 @@ fn code_rows(tests: &BTreeMap<String, String>, engine: &str) -> Vec<Vec<String>>
 }
 
 /// The file as it should be.
-fn document(tests: &BTreeMap<String, String>, engine: &str) -> String {
+fn document(tests: &BTreeMap<String, String>, engine: &str, objects: &[Vec<String>]) -> String {
     let mut text = String::from(
         "# How the sandbox conforms to Toss Payments\n\n\
          Written by `crates/toss-sandbox/tests/it/conformance.rs`, which fails when this file is stale; \
@@ -213,7 +215,7 @@ fn document(tests: &BTreeMap<String, String>, engine: &str) -> String {
             ]
         })
         .collect();
-    let every = "Besides, `no_call_with_any_body_is_a_server_error_or_breaks_the_books` sends bodies of every kind to each.";
+    let every = "Besides, `no_call_with_any_body_is_a_server_error_or_breaks_the_books` sends bodies of every kind to each, and `no_route_answers_bad_input_with_a_server_error` bad requests over HTTP to each and to the sandbox's own routes.";
     table(
         &mut text,
         "Calls",
@@ -266,11 +268,19 @@ fn document(tests: &BTreeMap<String, String>, engine: &str) -> String {
         &["field", "methods", "evidence"],
         &fields,
     );
+    let intro = "As a running sandbox answers and tells them; the test that writes this table fails for a field without evidence. What lies inside a Payment's own objects is in the table above.";
+    table(
+        &mut text,
+        "Fields of the other objects and of webhooks",
+        intro,
+        &["object", "field", "here", "evidence", "test"],
+        objects,
+    );
     text
 }
 
-#[test]
-fn the_conformance_table_says_what_the_code_does() {
+#[tokio::test]
+async fn the_conformance_table_says_what_the_code_does() {
     let all = sources(&home());
     let mut tests = BTreeMap::new();
     let mut engine = String::new();
@@ -294,10 +304,11 @@ fn the_conformance_table_says_what_the_code_does() {
         .iter()
         .map(|endpoint| test_of(*endpoint))
         .chain(QUIRKS.map(|quirk| quirk.2))
+        .chain(objects::tests())
     {
         assert!(tests.contains_key(name), "there is no test {name}");
     }
-    let text = document(&tests, &engine);
+    let text = document(&tests, &engine, &objects::rows().await);
     let path = home().join("../../docs/sandbox-conformance.md");
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, &text).unwrap();

@@ -51,6 +51,12 @@ async fn a_payment_is_made_confirmed_and_listed_without_a_browser() {
         (&json!(1), &json!(200))
     );
     assert_eq!(calls["rows"][0]["endpoint"], "confirm");
+    assert_eq!(calls["rows"][0].get("code"), None);
+    bench.get("/v1/payments/none").send().await.unwrap();
+    bench.get("/v2/payouts/none").send().await.unwrap();
+    let (_, calls) = get(&bench, "/sandbox/calls?limit=2").await;
+    let codes = [0, 1].map(|row| calls["rows"][row]["code"].clone());
+    assert_eq!(codes, [json!("NOT_FOUND_PAYMENT"), json!("NOT_FOUND")]);
     assert_eq!(
         get(&bench, "/sandbox/ledger?offset=1").await.1["rows"],
         json!([])
@@ -161,7 +167,15 @@ async fn a_payment_that_toss_would_refuse_is_refused() {
         ),
         (
             json!({ "orderId": "order-0001", "amount": u64::MAX }),
-            "EXCEED_MAX_AMOUNT",
+            "INVALID_REQUEST",
+        ),
+        (
+            json!({ "orderId": "order-0001", "amount": 100.5 }),
+            "INVALID_REQUEST",
+        ),
+        (
+            json!({ "orderId": "order-0001", "amount": 100, "method": "FOREIGN_EASY_PAY" }),
+            "INVALID_CURRENCY",
         ),
         (json!({ "orderId": "order-0001" }), "INVALID_REQUEST"),
         (

@@ -10,6 +10,7 @@ mod conformance;
 mod contract;
 mod controls;
 mod faults;
+mod hostile;
 mod journal;
 mod kill;
 mod program;

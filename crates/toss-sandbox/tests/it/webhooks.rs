@@ -13,13 +13,13 @@ use crate::bench::{Bench, read};
 type Seen = Arc<Mutex<Vec<(Vec<(String, String)>, String)>>>;
 
 /// A merchant's server: answers `statuses` one after the other, then 200.
-struct Merchant {
-    url: String,
+pub(crate) struct Merchant {
+    pub(crate) url: String,
     seen: Seen,
 }
 
 impl Merchant {
-    fn start(statuses: &[u16]) -> Self {
+    pub(crate) fn start(statuses: &[u16]) -> Self {
         let seen = Seen::default();
         let statuses = Arc::new(Mutex::new(statuses.to_vec()));
         let data = web::Data::new((Arc::clone(&seen), statuses));
@@ -51,7 +51,7 @@ impl Merchant {
         Self { url, seen }
     }
 
-    async fn events(&self, count: usize) -> Vec<(Vec<(String, String)>, String)> {
+    pub(crate) async fn events(&self, count: usize) -> Vec<(Vec<(String, String)>, String)> {
         for _ in 0..1_000 {
             let seen = self.seen.lock().unwrap().clone();
             if seen.len() >= count {

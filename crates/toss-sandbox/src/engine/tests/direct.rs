@@ -1,17 +1,13 @@
-//! Payments without a window, billing keys, receipts and settlements.
+//! Payments without a window, and billing keys.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{Bench, ORDER, code, keyed, reason, request};
-use crate::{
-    ApiVersion, SandboxConfig, Unknowns,
-    endpoint::Endpoint,
-    engine::{Method, RECEIPT_DELAY},
-};
+use crate::{ApiVersion, SandboxConfig, Unknowns, endpoint::Endpoint, engine::Method};
 
 impl Bench {
-    fn ask(&mut self, endpoint: Endpoint, subject: &str, body: &Value) -> (u16, Value) {
+    pub(super) fn ask(&mut self, endpoint: Endpoint, subject: &str, body: &Value) -> (u16, Value) {
         super::read(&self.send(request(endpoint, subject, body)))
     }
 }
@@ -201,6 +197,22 @@ fn a_card_is_charged_by_number_or_refused_for_tosss_reasons() {
 }
 
 #[test]
+fn the_authentication_of_a_card_abroad_has_three_texts() {
+    let mut bench = Bench::new();
+    let whole = json!({ "cavv": "c", "xid": "x", "eci": "05" });
+    let answer = bench.ask(Endpoint::KeyIn, "", &card(("vbv", whole.clone())));
+    assert_eq!(answer.0, 200, "{}", answer.1);
+    for missing in ["cavv", "xid", "eci"] {
+        let mut part = whole.clone();
+        part[missing] = Value::Null;
+        for endpoint in [Endpoint::KeyIn, Endpoint::IssueBillingByCard] {
+            let answer = bench.ask(endpoint, "", &card(("vbv", part.clone())));
+            assert_eq!(code(&answer), (400, "INVALID_REQUEST"), "{missing}");
+        }
+    }
+}
+
+#[test]
 fn a_billing_key_is_issued_charged_and_deleted() {
     let mut bench = Bench::new();
     let (status, issued) = bench.ask(Endpoint::IssueBillingByCard, "", &card(("x", json!(1))));
@@ -329,120 +341,6 @@ fn a_phone_bill_can_be_cancelled_in_its_month_and_a_transfer_for_half_a_year() {
 }
 
 #[test]
-fn a_cash_receipt_is_decided_later_cancelled_in_parts_and_listed() {
-    let mut bench = Bench::new();
-    let body = |number: &str| {
-        json!({
-            "amount": 1_000, "orderId": ORDER, "orderName": "티셔츠", "type": "소득공제",
-            "customerIdentityNumber": number,
-        })
-    };
-    let (_, issued) = bench.ask(Endpoint::IssueCashReceipt, "", &body("010-000-1234"));
-    assert_eq!(issued["issueStatus"], "IN_PROGRESS");
-    assert_eq!(
-        bench.ask(Endpoint::IssueCashReceipt, "", &body("01")).0,
-        200
-    );
-    let key = issued["receiptKey"].as_str().unwrap().to_owned();
-    let part = json!({ "amount": 400 });
-    let (_, canceled) = bench.ask(Endpoint::CancelCashReceipt, &key, &part);
-    assert_eq!(canceled["receiptKey"], format!("c_{key}"));
-    assert_eq!(canceled["transactionType"], "CANCEL");
-    assert_eq!(
-        bench.ask(Endpoint::CancelCashReceipt, &key, &json!({})).1["amount"],
-        600
-    );
-    assert_eq!(bench.ask(Endpoint::CancelCashReceipt, &key, &part).0, 400);
-    let none = bench.ask(Endpoint::CancelCashReceipt, "none", &part);
-    assert_eq!(code(&none), (404, "NOT_FOUND_RECEIPT"));
-    bench.now += RECEIPT_DELAY;
-    let (_, page) = bench.ask(
-        Endpoint::CashReceipts,
-        "requestDate=2026-01-01",
-        &Value::Null,
-    );
-    let statuses: Vec<_> = page["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| row["issueStatus"].clone())
-        .collect();
-    assert_eq!(statuses, ["COMPLETED", "FAILED", "COMPLETED", "COMPLETED"]);
-    assert_eq!(page["data"][1]["failure"]["code"], "NTS_ERROR");
-    assert_eq!(
-        (&page["hasNext"], &page["lastCursor"]),
-        (&json!(false), &json!(4))
-    );
-    for query in ["", "requestDate=today"] {
-        assert_eq!(
-            code(&bench.ask(Endpoint::CashReceipts, query, &Value::Null)).1,
-            "INVALID_DATE"
-        );
-    }
-}
-
-#[test]
-fn settlements_follow_from_what_was_paid_from_the_next_day_on() {
-    let mut bench = Bench::new();
-    let key = bench.authenticate(ORDER, 10_000);
-    bench.confirm(&key, ORDER, 10_000);
-    let mut part = reason();
-    part["cancelAmount"] = json!(4_000);
-    bench.cancel(&key, &part);
-    let query = "startDate=2026-01-01&endDate=2026-01-31";
-    assert_eq!(
-        bench.ask(Endpoint::Settlements, query, &Value::Null).1,
-        json!([])
-    );
-    bench.now += TimeDelta::days(1);
-    let (_, rows) = bench.ask(Endpoint::Settlements, query, &Value::Null);
-    assert_eq!(rows[0]["payOutAmount"], 10_000 - 300 - 30);
-    assert_eq!(rows[1]["payOutAmount"], -(4_000 - 120 - 12));
-    assert_eq!(rows[1]["cancel"]["cancelAmount"], 4_000);
-    assert_eq!(
-        (&rows[0]["soldDate"], &rows[0]["paidOutDate"]),
-        (&json!("2026-01-01"), &json!("2026-01-05"))
-    );
-    let by_payout = "startDate=2026-01-02&endDate=2026-01-31&dateType=paidOutDate";
-    assert_eq!(
-        bench
-            .ask(Endpoint::Settlements, by_payout, &Value::Null)
-            .1
-            .as_array()
-            .unwrap()
-            .len(),
-        2
-    );
-    let past = format!("{query}&page=2");
-    assert_eq!(
-        bench.ask(Endpoint::Settlements, &past, &Value::Null).1,
-        json!([])
-    );
-    for (query, expected) in [
-        ("startDate=2026-01-01", "INVALID_DATE"),
-        ("startDate=2026-01-02&endDate=2026-01-01", "INVALID_DATE"),
-        (
-            "startDate=2026-01-01&endDate=2026-01-02&page=0",
-            "INVALID_REQUEST",
-        ),
-        (
-            "startDate=2026-01-01&endDate=2026-01-02&size=5001",
-            "EXCEED_MAX_QUERY_LIMIT",
-        ),
-    ] {
-        let answer = bench.ask(Endpoint::Settlements, query, &Value::Null);
-        assert_eq!(code(&answer), (400, expected), "{query}");
-    }
-    let body = json!({ "paymentKey": key });
-    assert_eq!(
-        bench.ask(Endpoint::RequestSettlement, "", &body).1,
-        json!({ "result": true })
-    );
-    let body = json!({ "paymentKey": "none" });
-    assert_eq!(bench.ask(Endpoint::RequestSettlement, "", &body).0, 404);
-}
-
-#[test]
 fn the_widget_s_payments_need_the_widget_s_key() {
     let mut bench = Bench::new();
     let key = bench.authenticate(ORDER, 1_000);
@@ -469,28 +367,6 @@ fn a_charge_is_replayed_under_its_idempotency_key() {
     let second = bench.send(charge);
     assert_eq!((first.status, first.body), (second.status, second.body));
     assert_eq!(bench.approvals(), 1);
-}
-
-#[test]
-fn lists_that_nobody_changes_have_tosss_fields() {
-    let mut bench = Bench::new();
-    for (endpoint, banks) in [
-        (Endpoint::Promotions, true),
-        (Endpoint::CardPromotions, false),
-        (Endpoint::BrandpayCardPromotions, false),
-        (Endpoint::BrandpayBankPromotions, true),
-    ] {
-        let (status, offers) = bench.ask(endpoint, "", &Value::Null);
-        assert_eq!(status, 200);
-        assert_eq!(offers["discountBanks"].is_array(), banks, "{endpoint:?}");
-        assert!(offers["discountCards"][0]["issuerCode"].is_string());
-        assert!(offers["interestFreeCards"][0]["installmentFreeMonths"].is_array());
-    }
-    let (_, terms) = bench.ask(Endpoint::BrandpayTerms, "customerKey=buyer", &Value::Null);
-    assert_eq!(
-        (&terms[0]["required"], &terms[0]["agreed"]),
-        (&json!(true), &json!(false))
-    );
 }
 
 #[test]

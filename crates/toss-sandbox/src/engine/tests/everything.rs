@@ -28,10 +28,11 @@ fn good(endpoint: Endpoint) -> Value {
             "cardNumber": "9410001234567890", "cardExpirationYear": "30",
             "cardExpirationMonth": "12", "customerIdentityNumber": "900101",
             "cardPassword": "12", "cardInstallmentPlan": 3, "customerKey": "buyer",
-            "customerEmail": "a@b.kr", "taxFreeAmount": 10, "authKey": "a", "type": "소득공제",
+            "customerEmail": "a@b.kr", "taxFreeAmount": 10, "taxExemptionAmount": 5, "authKey": "a", "type": "소득공제",
             "cancelReason": "변심", "cancelAmount": 1, "metadata": { "a": "b" },
             "scope": ["REGISTER"], "termsId": [1], "grantType": "AuthorizationCode",
-            "code": "c", "methodKey": "m", "useEscrow": false,
+            "code": "c", "methodKey": "m", "useEscrow": false, "currency": "KRW",
+            "vbv": { "cavv": "c", "xid": "x", "eci": "05" },
             "cashReceipt": { "type": "소득공제", "registrationNumber": "01000001234" },
         }),
     }

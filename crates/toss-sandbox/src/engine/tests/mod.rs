@@ -1,8 +1,10 @@
 //! One test per rule of Toss's that the engine keeps.
 
+mod books;
 mod direct;
 mod everything;
 mod faults;
+mod foreign;
 mod payments;
 mod protocol;
 mod rebuild;

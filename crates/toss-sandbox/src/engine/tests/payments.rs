@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::{Bench, ORDER, code, reason, start};
-use crate::SandboxConfig;
+use super::{Bench, ORDER, code, read, reason, request, start};
+use crate::{SandboxConfig, endpoint::Endpoint};
 
 #[test]
 fn a_confirmed_card_payment_is_done_and_shows_tosss_fields() {
@@ -244,4 +244,55 @@ fn a_virtual_account_withdrawn_before_its_deposit_moves_no_money() {
     assert_eq!(bench.cancel(&key, &reason()).1["status"], "CANCELED");
     let row = &bench.engine.ledger(0, 1)[0];
     assert_eq!((row.approvals, row.canceled, row.net), (0, 0, 0));
+}
+
+#[test]
+fn an_amount_may_be_sent_as_text() {
+    let mut bench = Bench::new();
+    let key = bench.authenticate(ORDER, 9_026);
+    let body = |amount: &str| json!({ "paymentKey": key, "orderId": ORDER, "amount": amount });
+    let wrong = read(&bench.send(request(Endpoint::Confirm, "", &body("9026원"))));
+    assert_eq!(code(&wrong), (400, "INVALID_REQUEST"));
+    let (status, paid) = read(&bench.send(request(Endpoint::Confirm, "", &body("9026"))));
+    assert_eq!((status, &paid["totalAmount"]), (200, &json!(9_026)));
+}
+
+#[test]
+fn what_is_no_sale_is_untaxed_and_goes_back_with_the_rest() {
+    let mut bench = Bench::new();
+    let body = json!({
+        "customerKey": "buyer-1", "cardNumber": "9410001234567890", "cardExpirationYear": "30",
+        "cardExpirationMonth": "12", "customerIdentityNumber": "900101",
+    });
+    let (_, billing) = bench.ask(Endpoint::IssueBillingByCard, "", &body);
+    let key = billing["billingKey"].as_str().unwrap().to_owned();
+    let charge = |exempt: u64, order: &str| {
+        json!({
+            "customerKey": "buyer-1", "orderId": order, "orderName": "a", "amount": 12_300,
+            "taxFreeAmount": 1_000, "taxExemptionAmount": exempt,
+        })
+    };
+    let too_much = bench.ask(Endpoint::ChargeBilling, &key, &charge(11_301, ORDER));
+    assert_eq!(code(&too_much), (400, "INVALID_REQUEST"));
+    let (_, paid) = bench.ask(Endpoint::ChargeBilling, &key, &charge(300, ORDER));
+    let fields = [
+        "taxExemptionAmount",
+        "taxFreeAmount",
+        "vat",
+        "suppliedAmount",
+    ];
+    let amounts = |payment: &Value| fields.map(|field| payment[field].as_u64().unwrap());
+    assert_eq!(amounts(&paid), [300, 1_000, 1_000, 10_000]);
+
+    let payment = paid["paymentKey"].as_str().unwrap();
+    let cancel = |amount: u64, exempt: u64| json!({ "cancelReason": "r", "cancelAmount": amount, "taxExemptionAmount": exempt });
+    let refused = bench.cancel(payment, &cancel(500, 301));
+    assert_eq!(code(&refused), (400, "INVALID_REFUND_AMOUNT"));
+    let (_, part) = bench.cancel(payment, &cancel(1_200, 100));
+    assert_eq!(part["cancels"][0]["taxExemptionAmount"], 100);
+    assert_eq!(amounts(&part), [200, 1_000, 900, 9_000]);
+    let (_, rest) = bench.cancel(payment, &reason());
+    assert_eq!(rest["cancels"][1]["taxExemptionAmount"], 200);
+    assert_eq!(rest["cancels"][1]["taxFreeAmount"], 1_000);
+    assert_eq!(amounts(&rest), [0, 0, 0, 0]);
 }

@@ -165,7 +165,7 @@ fn malformed_bodies_are_invalid_requests() {
         "null".to_owned(),
         "\u{0}".to_owned(),
         json!({ "paymentKey": key, "orderId": ORDER }).to_string(),
-        json!({ "paymentKey": key, "orderId": ORDER, "amount": "1000" }).to_string(),
+        json!({ "paymentKey": key, "orderId": ORDER, "amount": "천원" }).to_string(),
         json!({ "paymentKey": 1, "orderId": ORDER, "amount": 1_000 }).to_string(),
         json!({ "paymentKey": key, "orderId": ORDER, "amount": -1 }).to_string(),
     ];

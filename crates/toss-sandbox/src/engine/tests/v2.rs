@@ -111,6 +111,39 @@ fn a_seller_is_paid_and_the_merchant_is_told() {
 }
 
 #[test]
+fn the_merchant_s_own_ids_are_bounded() {
+    let mut bench = Bench::new();
+    let seller = |id: &str| {
+        json!({
+            "refSellerId": id, "businessType": "INDIVIDUAL", "individual": { "name": "김" },
+            "account": { "bankCode": "092", "accountNumber": "1", "holderName": "김" },
+        })
+    };
+    let (status, made) = bench.ask_sealed(Endpoint::RegisterSeller, "", &seller(&"s".repeat(20)));
+    assert_eq!(status, 200, "{made}");
+    let id = made["entityBody"]["id"].as_str().unwrap().to_owned();
+    let payout = |length: usize| json!([payout(&id, &"p".repeat(length), 1)]);
+    assert_eq!(
+        bench
+            .ask_sealed(Endpoint::RequestPayouts, "", &payout(40))
+            .0,
+        200
+    );
+    for (endpoint, body) in [
+        (Endpoint::RegisterSeller, seller(&"s".repeat(21))),
+        (Endpoint::RegisterSeller, seller("")),
+        (Endpoint::RequestPayouts, payout(41)),
+        (Endpoint::RequestPayouts, payout(0)),
+    ] {
+        let (status, answer) = bench.ask_sealed(endpoint, "", &body);
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (400, &json!("INVALID_REQUEST"))
+        );
+    }
+}
+
+#[test]
 fn payouts_are_all_made_or_none() {
     let mut bench = Bench::new();
     let seller = bench.seller(("092", "100012345678"));

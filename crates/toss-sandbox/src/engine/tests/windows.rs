@@ -179,8 +179,19 @@ fn a_window_is_refused_for_what_toss_refuses() {
     assert_eq!(attempt("orderName", json!("")), "INVALID_REQUEST");
     let amount = |currency: &str, value: u64| json!({ "currency": currency, "value": value });
     assert_eq!(attempt("amount", amount("KRW", 99)), "BELOW_MINIMUM_AMOUNT");
-    assert_eq!(attempt("amount", amount("USD", 1_000)), "INVALID_CURRENCY");
+    assert_eq!(attempt("amount", amount("EUR", 1_000)), "INVALID_CURRENCY");
     assert_eq!(attempt("amount", json!(1_000)), "INVALID_REQUEST");
+    assert_eq!(attempt("taxFreeAmount", json!(1_001)), "INVALID_REQUEST");
+    for (months, expected) in [
+        (1, "INVALID_CARD_INSTALLMENT_PLAN"),
+        (13, "INVALID_CARD_INSTALLMENT_PLAN"),
+        (3, "NOT_SUPPORTED_MONTHLY_INSTALLMENT_PLAN_BELOW_AMOUNT"),
+    ] {
+        assert_eq!(
+            attempt("card", json!({ "cardInstallmentPlan": months })),
+            expected
+        );
+    }
 }
 
 fn open(bench: &mut Bench, change: &Value) -> Result<String, String> {

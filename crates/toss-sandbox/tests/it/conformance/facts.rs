@@ -7,7 +7,7 @@ pub(super) const MEASURED: &str = "measured by others";
 pub(super) const ASSUMED: &str = "assumed";
 
 /// What Toss does that its objects and codes do not show: the fact, its evidence, its test.
-pub(super) const QUIRKS: [(&str, &str, &str); 34] = [
+pub(super) const QUIRKS: [(&str, &str, &str); 47] = [
     (
         "A window lapses after 30 minutes, an authenticated payment after 10",
         DOCUMENTED,
@@ -177,6 +177,71 @@ pub(super) const QUIRKS: [(&str, &str, &str); 34] = [
         "Cancels are negative in the list of transactions (`cancel_amounts_negative`)",
         ASSUMED,
         "a_setting_makes_the_amounts_of_cancels_positive",
+    ),
+    (
+        "Wallets abroad take dollars alone; cards take won, dollars and yen; all else won; another currency is `INVALID_CURRENCY`",
+        DOCUMENTED,
+        "a_currency_that_a_method_does_not_have_is_refused",
+    ),
+    (
+        "Amounts in dollars have two decimals, and `vat` is rounded to the cent after each cancel",
+        MEASURED,
+        "a_wallet_abroad_is_paid_in_dollars_and_cancelled_in_cents",
+    ),
+    (
+        "A wallet abroad: `method` 해외간편결제, `easyPay` a bare name, no `secret`, no receipt",
+        MEASURED,
+        "a_wallet_abroad_is_paid_in_dollars_and_cancelled_in_cents",
+    ),
+    (
+        "Payments with PayPal can be cancelled for 180 days, in the currency that they were approved in",
+        DOCUMENTED,
+        "a_wallet_abroad_is_paid_in_dollars_and_cancelled_in_cents",
+    ),
+    (
+        "A payment in dollars or yen has no least amount but the smallest unit; a fraction that the currency does not have is `INVALID_REQUEST`",
+        ASSUMED,
+        "a_card_is_paid_in_yen_without_fractions",
+    ),
+    (
+        "What is not in won is in no settlement and no balance (documented for PayPal)",
+        ASSUMED,
+        "what_is_not_won_is_listed_in_its_currency_and_never_settled",
+    ),
+    (
+        "A settlement's `fee` and the sum of its `fees` are with their tax: `supplyAmount` and `vat` together",
+        MEASURED,
+        "settlements_follow_from_what_was_paid_from_the_next_day_on",
+    ),
+    (
+        "A `refSellerId` has at most 20 characters",
+        MEASURED,
+        "the_merchant_s_own_ids_are_bounded",
+    ),
+    (
+        "A `refPayoutId` has at most 40 characters",
+        ASSUMED,
+        "the_merchant_s_own_ids_are_bounded",
+    ),
+    (
+        "`vbv` is `{cavv, xid, eci}`; its values are not looked at",
+        ASSUMED,
+        "the_authentication_of_a_card_abroad_has_three_texts",
+    ),
+    (
+        "The script's `requestPaymentWindow` (Toss's type declarations) opens a window of cards and wallets without a widget on the page; `renderPaymentWindow` and brandpay's own pages are refused with `NOT_SUPPORTED`",
+        DOCUMENTED,
+        "a_window_of_widgets_needs_none_on_the_page_and_what_is_not_offered_says_so",
+    ),
+    (
+        "No `vat` is in `taxExemptionAmount`, which goes back with the rest or as a cancel says",
+        ASSUMED,
+        "what_is_no_sale_is_untaxed_and_goes_back_with_the_rest",
+    ),
+    (
+        "Amounts may be sent as texts of a number",
+        MEASURED,
+        "an_amount_may_be_sent_as_text",
     ),
 ];
 
