@@ -47,7 +47,7 @@ pub(crate) struct Options {
     /// Database connections of one server
     #[arg(long, default_value_t = 10)]
     pool: u32,
-    /// Payments in the large tables of R11; 0 leaves R11 out [default: 1000000, with --quick 0]
+    /// Payments in the large tables of R11; 0 leaves R11 out [default: 5000000, with --quick 0]
     #[arg(long)]
     rows: Option<u64>,
     /// On SQLite alone; without it MySQL is measured too, in a container (the image in
@@ -77,11 +77,11 @@ struct Size {
 const FULL: Size = Size {
     pairs: 5,
     clients: 256,
-    warm_ms: 2_000,
-    measure_ms: 5_000,
-    arrive_ms: 20_000,
+    warm_ms: 1_500,
+    measure_ms: 3_500,
+    arrive_ms: 12_000,
     divide: 1,
-    rows: 1_000_000,
+    rows: 5_000_000,
 };
 
 const QUICK: Size = Size {

@@ -48,14 +48,13 @@ impl PaymentService {
         match self.hold_stock(&claimed).await {
             Ok(HoldReply::Held) => {}
             Ok(HoldReply::Short(product_id)) => {
-                return self.settle_stock_short(&claimed, number, product_id).await;
+                return Box::pin(self.settle_stock_short(&claimed, number, product_id)).await;
             }
             Ok(HoldReply::Superseded) => return Err(ConfirmError::Undecided),
             Err(error) => {
                 tracing::error!(order_id = %claimed.order_id, %error, "stock could not be held");
-                return self
-                    .settle_undecided(&claimed, Some(not_sent(number, &error)), "stock not held")
-                    .await;
+                let unsent = Some(not_sent(number, &error));
+                return Box::pin(self.settle_undecided(&claimed, unsent, "stock not held")).await;
             }
         }
 
@@ -64,7 +63,8 @@ impl PaymentService {
             .gateway
             .confirm(&request(&claimed, payment_key, number))
             .await;
-        self.settle_answer(&claimed, number, answer).await
+        // Thousands of confirms wait for Toss at once: what comes after takes memory only then.
+        Box::pin(self.settle_answer(&claimed, number, answer)).await
     }
 
     /// Takes the payment's stock under its present fence.
