@@ -35,7 +35,7 @@ pub(crate) struct Options {
     /// mean nothing. What CI runs
     #[arg(long)]
     smoke: bool,
-    /// Only these ratios, like R1,R6; E is the raw commit rate of the databases
+    /// Only these ratios, like R1,R6; E is the raw commit rate of the databases, S counts statements
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// How often both sides of a ratio are measured in turn [default: 5, with --quick 2]
