@@ -42,14 +42,15 @@ async fn main() -> shop::Outcome {
     match charged {
         Ok(payment) => println!("{} {}", payment.status, payment.total_amount),
         Err(Error::Unknown { .. }) => println!("{:?}", client.resolve_billing(&charge).await?),
-        Err(error) => println!("not charged: {error}"),
+        Err(error) => return Err(error.into()),
     }
     client.delete_billing_key(billing_key.expose()).await?;
 
     let once = KeyInRequest::new(format!("{order}-once"), "책", Decimal::from(1_000), &card);
     match client.key_in(&once, &key("once")?).await {
         Ok(payment) => println!("{} {}", payment.status, payment.total_amount),
-        Err(error) => println!("key-in needs a contract of its own: {error}"),
+        Err(error @ Error::Rejected { .. }) => println!("key-in needs a contract: {error}"),
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }

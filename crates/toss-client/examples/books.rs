@@ -13,7 +13,7 @@ use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use futures_util::StreamExt as _;
 use rust_decimal::Decimal;
 use toss_client::{
-    CashReceiptQuery, CashReceiptRequest, CashReceiptType, IdempotencyKey, SettlementQuery,
+    CashReceiptQuery, CashReceiptRequest, CashReceiptType, Error, IdempotencyKey, SettlementQuery,
     TransactionQuery,
 };
 
@@ -39,14 +39,18 @@ async fn main() -> shop::Outcome {
 
     match client.settlements(&SettlementQuery::new(day, day)).await {
         Ok(rows) => println!("{} settlements", rows.len()),
-        Err(error) => println!("settlements need a live key: {error}"),
+        Err(error @ Error::Rejected { .. }) => println!("settlements need a live key: {error}"),
+        Err(error) => return Err(error.into()),
     }
-    let payment = client.payment_by_order(&order).await;
-    if let Ok(payment) = payment {
-        let settled = client
-            .request_settlement(&payment.payment_key, &key("settle")?)
-            .await;
-        println!("settlement: {settled:?}");
+    match client.payment_by_order(&order).await {
+        Ok(payment) => {
+            client
+                .request_settlement(&payment.payment_key, &key("settle")?)
+                .await?;
+            println!("asked for its settlement");
+        }
+        Err(error @ Error::Rejected { .. }) => println!("no payment {order}: {error}"),
+        Err(error) => return Err(error.into()),
     }
 
     let request = CashReceiptRequest::new(

@@ -1,6 +1,9 @@
 //! A customer of brandpay: terms, token, methods, payment, farewell.
 //!
-//! `TOSS_SECRET_KEY=test_sk_… cargo run -p toss-client --features brandpay --example brandpay -- CUSTOMER ORDER_ID`
+//! `TOSS_SECRET_KEY=test_sk_… cargo run -p toss-client --features brandpay --example brandpay -- CUSTOMER ORDER_ID PAYMENT_KEY`
+//!
+//! `PAYMENT_KEY` is what the brandpay window brought for 1,000 won and the order `ORDER_ID-window`, or
+//! `none`.
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
 
 mod shop;
@@ -12,15 +15,15 @@ use toss_client::{
 
 #[tokio::main]
 async fn main() -> shop::Outcome {
-    let [customer, order] = shop::arguments("brandpay CUSTOMER ORDER_ID")?;
+    let [customer, order, payment_key] = shop::arguments("brandpay CUSTOMER ORDER_ID PAYMENT_KEY")?;
     let client = shop::builder()?.build()?;
     let key = |use_: &str| IdempotencyKey::parse(format!("{order}:{use_}"));
 
-    let terms = client.brandpay_terms(&customer, "REGISTER").await?;
+    let scopes = ["REGISTER", "CARD"];
+    let terms = client.brandpay_terms(&customer, &scopes).await?;
     let ids: Vec<_> = terms.iter().filter_map(BrandpayTerm::id).collect();
-    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
     let agreed = client
-        .agree_brandpay_terms(&customer, "REGISTER", &ids, &key("agree")?)
+        .agree_brandpay_terms(&customer, &scopes, &ids, &key("agree")?)
         .await?;
     let code = agreed.text("code").ok_or("no code")?;
     let request = TokenRequest::with_code(&customer, code);
@@ -49,12 +52,13 @@ async fn main() -> shop::Outcome {
             .remove_brandpay_account(method, &token, &key("account")?)
             .await?;
     }
-    // What the window brings is confirmed so:
-    let request = ConfirmRequest::new("payment key of the success page", &order, amount);
-    let confirmed = client
-        .confirm_brandpay(&customer, &request, &key("confirm")?)
-        .await;
-    println!("{:?}", confirmed.map(|payment| payment.status.clone()));
+    if payment_key != "none" {
+        let request = ConfirmRequest::new(payment_key, format!("{order}-window"), amount);
+        let confirmed = client
+            .confirm_brandpay(&customer, &request, &key("confirm")?)
+            .await?;
+        println!("{}", confirmed.status);
+    }
 
     client.brandpay_card_promotions().await?;
     client.brandpay_bank_promotions().await?;

@@ -7,6 +7,7 @@ mod shop;
 
 use std::env;
 
+use chrono::{TimeDelta, Utc};
 use rust_decimal::Decimal;
 use toss_client::{BusinessType, IdempotencyKey, PayoutRequest, SecurityKey, SellerRequest};
 
@@ -36,7 +37,10 @@ async fn main() -> shop::Outcome {
     println!("{} sellers", client.sellers(None, None).await?.items.len());
 
     println!("{:?} can be paid out", client.balances().await?.available());
-    let payout = PayoutRequest::express(&payout_ref, seller.id(), Decimal::from(5_000));
+    // One for tomorrow, Korean time, can still be cancelled; an express one is on its way at once.
+    let tomorrow = (Utc::now() + TimeDelta::hours(9) + TimeDelta::days(1)).date_naive();
+    let amount = Decimal::from(5_000);
+    let payout = PayoutRequest::scheduled(&payout_ref, seller.id(), amount, tomorrow);
     let asked = client
         .request_payouts(&[payout], &security_key, &key("payout")?)
         .await?;

@@ -64,6 +64,7 @@ pub use model::status::PaymentStatus;
 pub use model::transaction::Transaction;
 pub use model::virtual_account::{AccountType, RefundAccount, RefundStatus, VirtualAccount};
 pub use observe::{Attempt, Observer};
+pub use request::ConfirmRequest;
 pub use request::billing::{
     BillingKeyRequest, BillingRequest, CardBillingKeyRequest, CardNumbers, KeyInRequest,
 };
@@ -72,11 +73,11 @@ pub use request::books::{
     TransactionQuery,
 };
 #[cfg(feature = "brandpay")]
-pub use request::brandpay::{BrandpayPaymentRequest, TokenRequest};
+pub use request::brandpay::{BrandpayPaymentRequest, CustomerIdentity, TokenRequest};
+pub use request::cancel::{CancelRequest, RefundReceiveAccount};
 #[cfg(feature = "payouts")]
 pub use request::payout::{BusinessType, PayoutRequest, SellerRequest};
 pub use request::virtual_account::{EscrowProduct, VirtualAccountRequest};
-pub use request::{CancelRequest, ConfirmRequest, RefundReceiveAccount};
 pub use retry::RetryPolicy;
 #[cfg(feature = "rustls")]
 pub use runtime::TokioRuntime;

@@ -22,6 +22,13 @@ impl Decode for Extra {
     }
 }
 
+fn one_or_two(scopes: &[&str]) -> Result<(), String> {
+    match scopes.len() {
+        1 | 2 => Ok(()),
+        count => Err(format!("scope has {count} entries, 1 or 2 are allowed")),
+    }
+}
+
 fn bearer<'a>(call: Call<'a>, token: &AccessToken) -> Result<Call<'a>, Error> {
     let text = format!("Bearer {}", token.access_token.expose());
     let mut value = HeaderValue::try_from(text).map_err(|_| Error::InvalidRequest {
@@ -33,35 +40,48 @@ fn bearer<'a>(call: Call<'a>, token: &AccessToken) -> Result<Call<'a>, Error> {
 }
 
 impl TossClient {
-    /// The terms a customer has to agree to, for these scopes (`CARD`, `REGISTER`, …).
+    /// The terms a customer has to agree to, for one or two of the scopes `REGISTER`, `ACCOUNT`,
+    /// `BILLING` and `CARD` (documented). Two are sent with a comma between them, which is assumed:
+    /// Toss documents a text and shows one.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn brandpay_terms(
         &self,
         customer: &str,
-        scope: &str,
+        scopes: &[&str],
     ) -> Result<Answer<Vec<BrandpayTerm>>, Error> {
+        let endpoint = Endpoint::GetBrandpayTerms;
+        let invalid = |reason| Error::InvalidRequest { endpoint, reason };
+        one_or_two(scopes).map_err(invalid)?;
         let path = Query::new("/v1/brandpay/terms")
             .with("customerKey", customer)
-            .with("scope", scope);
+            .with("scope", scopes.join(","));
         self.call(Call::read(Endpoint::GetBrandpayTerms, path.text()))
             .await
     }
 
-    /// Records that a customer agreed; the answer's `code` brings a token.
+    /// Records that a customer agreed to the terms with these ids; the answer's `code` brings a
+    /// token. Toss takes lists, also of one scope.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn agree_brandpay_terms(
         &self,
         customer: &str,
-        scope: &str,
-        terms: &[&str],
+        scopes: &[&str],
+        terms: &[u64],
         key: &IdempotencyKey,
     ) -> Result<Answer<Extra>, Error> {
+        let some = if terms.is_empty() {
+            Err("termsId is empty".to_owned())
+        } else {
+            Ok(())
+        };
         let body = customer_key(Body::default(), customer)
-            .text("scope", scope, 300)
+            .held(one_or_two(scopes))
+            .set("scope", scopes)
+            .held(some)
             .set("termsId", terms);
         let (endpoint, path) = (Endpoint::AgreeBrandpayTerms, "/v1/brandpay/terms/agree");
         self.call(Call::post(endpoint, path, &body, key)?).await

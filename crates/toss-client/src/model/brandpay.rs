@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -47,16 +48,17 @@ impl Decode for AccessToken {
 }
 
 /// One of the terms a customer agrees to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct BrandpayTerm(Extra);
 
 impl BrandpayTerm {
-    /// Its id; Toss sends a number or a text.
-    pub fn id(&self) -> Option<String> {
+    /// Its id, which [`agree_brandpay_terms`](crate::TossClient::agree_brandpay_terms) takes: a
+    /// number, also if it comes as text.
+    pub fn id(&self) -> Option<u64> {
         match self.0.get("id")? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
+            Value::String(text) => text.parse().ok(),
+            id => id.as_u64(),
         }
     }
 
@@ -89,7 +91,8 @@ impl Decode for Vec<BrandpayTerm> {
 }
 
 /// A customer's registered cards and accounts. Masked, but still about a person.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct BrandpayMethods(Extra);
 
 impl BrandpayMethods {

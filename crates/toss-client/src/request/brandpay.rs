@@ -19,6 +19,12 @@ impl TokenRequest {
         )
     }
 
+    /// Who the customer is, so that the brandpay window need not ask.
+    #[must_use]
+    pub fn customer_identity(self, identity: &CustomerIdentity) -> Self {
+        Self(self.0.object("customerIdentity", &identity.0))
+    }
+
     /// With the refresh token of the last one.
     pub fn refresh(customer: impl Into<String>, refresh_token: &Sensitive) -> Self {
         let body = customer_key(Body::default(), customer);
@@ -27,6 +33,41 @@ impl TokenRequest {
             refresh_token.expose(),
             2_000,
         ))
+    }
+}
+
+/// Who a customer is, for a merchant that has verified it by itself. `Debug` shows none of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CustomerIdentity(Body);
+
+impl CustomerIdentity {
+    /// Nothing known yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The connecting information (CI) of an identity check, at most 200 characters here.
+    #[must_use]
+    pub fn ci(self, ci: impl Into<String>) -> Self {
+        Self(self.0.text("ci", ci, 200))
+    }
+
+    /// 9 to 11 digits.
+    #[must_use]
+    pub fn mobile_phone(self, digits: impl Into<String>) -> Self {
+        Self(self.0.digits("mobilePhone", digits, 9..=11))
+    }
+
+    /// At most 100 characters here.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>) -> Self {
+        Self(self.0.text("name", name, 100))
+    }
+
+    /// The first 6 or 7 digits of the resident registration number, never all 13.
+    #[must_use]
+    pub fn rrn(self, digits: impl Into<String>) -> Self {
+        Self(self.0.digits("rrn", digits, 6..=7))
     }
 }
 

@@ -2,14 +2,21 @@
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use rust_decimal::Decimal;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 use toss_client::{
-    AcquireStatus, CancelStatus, CardType, EasyPay, Method, OwnerType, Payment, PaymentStatus,
-    PaymentType, RefundStatus, SettlementStatus, Spelled,
+    AcquireStatus, BillingKey, CancelStatus, CardType, CashReceipt, EasyPay, Method, OwnerType,
+    Payment, PaymentStatus, PaymentType, Promotions, RefundStatus, Settlement, SettlementStatus,
+    Spelled, Transaction,
 };
+#[cfg(feature = "payouts")]
+use toss_client::{Balances, Payout, Seller};
+#[cfg(feature = "brandpay")]
+use toss_client::{BrandpayMethods, BrandpayTerm};
 
 use crate::{CARD, EASY_PAY_1_4, FOREIGN, VIRTUAL_ACCOUNT};
 
+const SHAPES: &str = include_str!("../fixtures/recorded.json");
 const FIXTURES: [&str; 4] = [CARD, VIRTUAL_ACCOUNT, EASY_PAY_1_4, FOREIGN];
 const KEY_FIELDS: [&str; 4] = ["paymentKey", "orderId", "status", "totalAmount"];
 
@@ -338,6 +345,62 @@ proptest! {
         prop_assert_eq!(&decode(&text), &payment);
         let written: Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(unknown_fields(&written), unknown_fields(&value));
+    }
+}
+
+/// A recorded answer's object, with what its key fields must remain.
+fn recorded(call: &str) -> Value {
+    let shapes: Value = serde_json::from_str(SHAPES).unwrap();
+    let shape = &shapes[call];
+    let body = shape.get("entityBody").unwrap_or(shape);
+    let rows = body.get("items").or_else(|| body.get("data"));
+    let rows = rows.unwrap_or(body);
+    rows.get(0).unwrap_or(rows).clone()
+}
+
+/// Whatever Toss changes beside the key fields, an object is read, written and read again without
+/// loss.
+fn survives<T>(call: &str, keys: &[&str], changes: &[Change])
+where
+    T: DeserializeOwned + Serialize + PartialEq + std::fmt::Debug,
+{
+    let whole = recorded(call);
+    let mut value = whole.clone();
+    for change in changes {
+        apply(&mut value, change);
+    }
+    for key in keys {
+        value[key] = whole[key].clone();
+    }
+    let object: T = serde_json::from_value(value.clone()).unwrap();
+    let text = serde_json::to_string(&object).unwrap();
+    assert_eq!(serde_json::from_str::<T>(&text).unwrap(), object, "{call}");
+    let written: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(unknown_fields(&written), unknown_fields(&value), "{call}");
+    for key in keys {
+        assert_eq!(written[key], whole[key], "{call}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_change_of_toss_loses_another_object(changes in vec(any_change(), 0..8)) {
+        survives::<Transaction>("GET /v1/transactions", &["transactionKey", "paymentKey"], &changes);
+        survives::<BillingKey>("POST /v1/billing/authorizations/card", &["billingKey"], &changes);
+        survives::<Settlement>("GET /v1/settlements", &["paymentKey"], &changes);
+        survives::<CashReceipt>("POST /v1/cash-receipts", &["receiptKey"], &changes);
+        survives::<Promotions>("GET /v1/promotions", &[], &changes);
+        #[cfg(feature = "payouts")]
+        {
+            survives::<Balances>("GET /v2/balances", &[], &changes);
+            survives::<Payout>("GET /v2/payouts", &["id"], &changes);
+            survives::<Seller>("GET /v2/sellers", &["id"], &changes);
+        }
+        #[cfg(feature = "brandpay")]
+        {
+            survives::<BrandpayTerm>("GET /v1/brandpay/terms", &["id"], &changes);
+            survives::<BrandpayMethods>("GET /v1/brandpay/payments/methods", &[], &changes);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Answers as Toss documents them, by call.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use toss_client::{BoxFuture, Endpoint, HttpReply, HttpRequest, Transport, TransportError};
 
 use crate::{CARD, VIRTUAL_ACCOUNT};
@@ -69,7 +69,12 @@ fn check(endpoint: Endpoint, request: &HttpRequest) {
         assert_eq!(parts, 5, "{endpoint} is no compact JWE");
     } else {
         assert_eq!(header("content-type"), Some("application/json"));
-        serde_json::from_slice::<Value>(body).unwrap();
+        let body: Value = serde_json::from_slice(body).unwrap();
+        if endpoint == Endpoint::AgreeBrandpayTerms {
+            // Lists, as Toss's page shows them, and the ids as numbers.
+            assert_eq!(body["scope"], json!(["REGISTER", "CARD"]));
+            assert_eq!(body["termsId"], json!([5]));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{env, fs, path::Path};
 
 use toss_client::Endpoint;
 
-use super::{Alone, At, CASES};
+use super::{Alone, CASES};
 
 const BEGIN: &str = "<!-- coverage: written by `UPDATE_README=1 cargo test -p toss-client --all-features coverage` -->\n";
 const END: &str = "<!-- end of coverage -->";
@@ -16,16 +16,12 @@ fn table() -> String {
         "|---|---|---|---|---|".to_owned(),
     ];
     for case in CASES {
-        let at = match case.at {
-            At::Sandbox => "sandbox, recorded shape",
-            At::Recorded => "recorded shape",
-        };
         let alone = match case.alone {
             Alone::Yes => "yes".to_owned(),
             Alone::Needs(whom) => format!("needs {whom}"),
         };
         lines.push(format!(
-            "| `{}` | `{call}` | `{}` | {at} | {alone} |",
+            "| `{}` | `{call}` | `{}` | sandbox, recorded shape | {alone} |",
             case.endpoint,
             case.example,
             call = case.call,

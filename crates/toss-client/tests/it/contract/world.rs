@@ -7,8 +7,12 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
+use chrono::{NaiveDate, TimeDelta, Utc};
+use http::Method;
+use serde_json::json;
 use toss_client::{
     Attempt, Endpoint, IdempotencyKey, Observer, SecretKey, TossClient, testing::ManualRuntime,
 };
@@ -123,6 +127,47 @@ impl World {
         match &self.sandbox {
             Some((sandbox, _)) => sandbox.authenticate(order, amount),
             None => "payment-key".to_owned(),
+        }
+    }
+
+    /// The one-time key with which the billing window sends a customer back.
+    pub(crate) async fn registered_card(&self, customer: &str) -> String {
+        let Some((sandbox, _)) = &self.sandbox else {
+            return "auth-key".to_owned();
+        };
+        let window = json!({
+            "clientKey": sandbox.client_key(),
+            "product": "billing",
+            "customerKey": customer,
+            "method": "CARD",
+            "successUrl": "https://shop.example/success",
+            "failUrl": "https://shop.example/fail",
+            "sandbox": {"paymentResult": "SUCCESS"},
+        });
+        let path = "/sandbox/windows";
+        let opened = self
+            .client
+            .send(Method::POST, path, &window, &self.key())
+            .await
+            .unwrap();
+        let address = opened.value["redirect"].as_str().unwrap();
+        let (_, key) = address.split_once("authKey=").unwrap();
+        key.split('&').next().unwrap().to_owned()
+    }
+
+    /// Today in Korea, as far as the other side knows; any day for a recorded shape.
+    pub(crate) fn day(&self) -> NaiveDate {
+        let now = match &self.sandbox {
+            Some((sandbox, _)) => sandbox.now(),
+            None => Utc::now(),
+        };
+        (now + TimeDelta::hours(9)).date_naive()
+    }
+
+    /// Lets days pass where that can be done.
+    pub(crate) fn wait_days(&self, days: u64) {
+        if let Some((sandbox, _)) = &self.sandbox {
+            sandbox.advance_clock(Duration::from_secs(days * 86_400));
         }
     }
 
