@@ -2,7 +2,10 @@
 //!
 //! `TOSS_SECRET_KEY=test_sk_… TOSS_SECURITY_KEY=… cargo run -p toss-client --features payouts --example payouts -- SELLER_REF PAYOUT_REF`
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
-#![expect(clippy::disallowed_methods, reason = "an example takes the time from the system")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an example takes the time from the system"
+)]
 
 mod shop;
 
