@@ -167,7 +167,10 @@ impl<Q: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Locked<Q> {
 /// Runs queries that change nothing: `with_conn!(&database, "find a user", |connection| { … })`,
 /// where the body is a `Result<T, Fault>`. Returns `Result<T, StoreError>`.
 macro_rules! with_conn {
-    ($database:expr, $action:expr, |$connection:ident| $body:block) => {{
+    ($database:expr, $action:expr, |$connection:ident| $body:block) => {
+        with_conn!(@on lease, $database, $action, |$connection| $body)
+    };
+    (@on $file_lease:ident, $database:expr, $action:expr, |$connection:ident| $body:block) => {{
         let database: &$crate::database::Database = $database;
         let mut tries = $crate::transaction::Tries::new(database, $action);
         loop {
@@ -180,7 +183,7 @@ macro_rules! with_conn {
                     }
                     Err(failed) => Err(failed),
                 },
-                $crate::database::Database::Sqlite(file) => match file.lease().await {
+                $crate::database::Database::Sqlite(file) => match file.$file_lease().await {
                     Ok(mut lease) => {
                         let read = with_conn!(@read lease, |$connection| $body).await;
                         with_conn!(@done lease, read)
@@ -214,6 +217,15 @@ macro_rules! with_conn {
         }
         $read
     }};
+}
+
+/// Runs one statement that may as well run twice, and that needs no `BEGIN` and `COMMIT` around it,
+/// which are round trips: `write_once!(&database, "forget a message", |connection| { … })`. As
+/// [`with_conn!`] otherwise.
+macro_rules! write_once {
+    ($database:expr, $action:expr, |$connection:ident| $body:block) => {
+        with_conn!(@on writing_lease, $database, $action, |$connection| $body)
+    };
 }
 
 /// Runs one transaction: `with_tx!(&database, "store a user", |connection| { … })`, where the body

@@ -7,10 +7,11 @@ use product_domain::model::{
     decide_hold, decide_release, decide_sell,
 };
 
-use super::rows::{LineRow, NewLineRow, NewReservationRow, ReservationRow};
+use super::rows::{HeldLineRow, LineRow, NewReservationRow, ReservationRow};
 use super::schema::{product, stock_reservation, stock_reservation_line};
+use crate::bulk::{Inserts as _, Reused};
 use crate::database::Database;
-use crate::error::raced;
+use crate::error::{Fault, is_taken, raced};
 use crate::transaction::{End, Locked};
 
 /// What is being done, for errors.
@@ -35,14 +36,12 @@ macro_rules! locked_reservation {
 macro_rules! store_reservation {
     ($connection:ident, $order_id:ident, $found:expr, $state:expr, $fence:expr, $at:expr) => {{
         if $found {
-            diesel::update(stock_reservation::table.find($order_id.as_str()))
-                .set((
-                    stock_reservation::state.eq($state.as_str()),
-                    stock_reservation::fence.eq($fence.get()),
-                    stock_reservation::updated_at.eq($at),
-                ))
-                .execute($connection)
-                .await?;
+            let update = diesel::update(stock_reservation::table.find($order_id.as_str())).set((
+                stock_reservation::state.eq($state.as_str()),
+                stock_reservation::fence.eq($fence.get()),
+                stock_reservation::updated_at.eq($at),
+            ));
+            Reused(update).execute($connection).await?;
         } else {
             let row = NewReservationRow {
                 order_id: $order_id.as_str(),
@@ -116,55 +115,62 @@ pub(super) async fn hold(
     lines.sort_by_key(|line| line.product_id);
     let at = micros(now);
     with_tx!(database, HOLD, |connection| {
-        let stored = locked_reservation!(connection, order_id);
+        // Most orders have none yet: storing it asks whether there is one.
+        let row = NewReservationRow {
+            order_id: order_id.as_str(),
+            fence: fence.get(),
+            state: ReservationState::Held.as_str(),
+            created_at: at,
+            updated_at: at,
+        };
+        let insert = diesel::insert_into(stock_reservation::table).values(row);
+        let stored = match insert.execute(connection).await {
+            Ok(_) => None,
+            Err(error) if is_taken(&error) => {
+                let stored = locked_reservation!(connection, order_id);
+                // Gone again: whoever was storing it has rolled back.
+                Some(stored.ok_or(Fault::Conflict(error.into()))?)
+            }
+            Err(error) => return Err(error.into()),
+        };
         match decide_hold(stored, *fence) {
             HoldDecision::Superseded => return Ok(End::RollBack(HoldOutcome::Superseded)),
             HoldDecision::KeepStock => {
                 let lower = stock_reservation::table
                     .find(order_id.as_str())
                     .filter(stock_reservation::fence.lt(fence.get()));
-                diesel::update(lower)
-                    .set(stock_reservation::fence.eq(fence.get()))
-                    .execute(connection)
-                    .await?;
+                let update = diesel::update(lower).set(stock_reservation::fence.eq(fence.get()));
+                Reused(update).execute(connection).await?;
                 return Ok(End::Commit(HoldOutcome::Held));
             }
             HoldDecision::TakeStock => {}
         }
-        store_reservation!(
-            connection,
-            order_id,
-            stored.is_some(),
-            ReservationState::Held,
-            fence,
-            at
-        );
         if stored.is_some() {
+            store_reservation!(
+                connection,
+                order_id,
+                true,
+                ReservationState::Held,
+                fence,
+                at
+            );
             let former = stock_reservation_line::table
                 .filter(stock_reservation_line::order_id.eq(order_id.as_str()));
             diesel::delete(former).execute(connection).await?;
         }
-        for line in &lines {
-            let row = NewLineRow {
-                order_id: order_id.as_str(),
-                product_id: line.product_id.get(),
-                quantity: line.quantity.into(),
-            };
-            diesel::insert_into(stock_reservation_line::table)
-                .values(row)
-                .execute(connection)
-                .await?;
-        }
+        let rows: Vec<HeldLineRow> = lines
+            .iter()
+            .map(|line| HeldLineRow::encode(order_id, *line))
+            .collect();
+        connection.insert_all(rows).await?;
         for line in &lines {
             let (id, pieces) = (line.product_id.get(), i64::from(line.quantity));
             let enough = product::table.find(id).filter(product::stock.ge(pieces));
-            let taken = diesel::update(enough)
-                .set((
-                    product::stock.eq(product::stock - pieces),
-                    product::updated_at.eq(at),
-                ))
-                .execute(connection)
-                .await?;
+            let update = diesel::update(enough).set((
+                product::stock.eq(product::stock - pieces),
+                product::updated_at.eq(at),
+            ));
+            let taken = Reused(update).execute(connection).await?;
             if taken == 0 {
                 let exists = product::table.find(id).select(product::product_id);
                 let exists: Option<i64> = exists.first(connection).await.optional()?;
@@ -209,13 +215,11 @@ pub(super) async fn release(
                 let fitting = product::table
                     .find(id)
                     .filter(product::stock.le(Stock::MAX - pieces));
-                let returned = diesel::update(fitting)
-                    .set((
-                        product::stock.eq(product::stock + pieces),
-                        product::updated_at.eq(at),
-                    ))
-                    .execute(connection)
-                    .await?;
+                let update = diesel::update(fitting).set((
+                    product::stock.eq(product::stock + pieces),
+                    product::updated_at.eq(at),
+                ));
+                let returned = Reused(update).execute(connection).await?;
                 if returned == 0 {
                     tracing::error!(product_id = id, pieces, "stock could not be given back");
                 }

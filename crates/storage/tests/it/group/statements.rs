@@ -116,9 +116,10 @@ async fn a_leader_that_is_dropped_at_any_statement_disturbs_nobody() {
         left -= held;
         assert_eq!(stock(&fresh.database, shirt).await, left, "job {job}");
         if !reached {
-            // Begin, look, reservation, line, product, commit alone; then begin, look, reservations,
-            // look, lines, product, commit together.
-            assert_eq!(job - 1, 6 + 7);
+            // Begin, reservation, line, product, commit alone; then begin, look, reservations, look,
+            // lines, product, commit together. The job before may have cost a connection, and opening
+            // another is a job too.
+            assert!((5 + 7..=5 + 8).contains(&(job - 1)), "{job} jobs");
             return;
         }
     }
@@ -209,7 +210,7 @@ async fn writes_share_transactions_unless_that_is_turned_off() {
         };
         assert_eq!(database.shared_writes(), shared);
     }
-    // One alone and twenty together; or twenty-one times begin, look, three writes, commit.
-    assert_eq!(jobs, [6 + 7, 21 * 6]);
+    // One alone and twenty together; or twenty-one times begin, three writes, commit.
+    assert_eq!(jobs, [5 + 7, 21 * 5]);
     assert_eq!(stock(&fresh.database, shirt).await, 1_000 - 42);
 }
