@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bridge;
+mod cancel_desk;
 pub mod config;
 mod confirm_desk;
 #[cfg(feature = "failpoints")]
@@ -11,4 +12,5 @@ mod shop;
 pub mod wiring;
 pub mod worker;
 
+pub use cancel_desk::{CancelDesk, CancelDeskError};
 pub use confirm_desk::{ConfirmDesk, Confirmed, DeskError};

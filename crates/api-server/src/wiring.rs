@@ -22,6 +22,7 @@ use toss_sandbox::{RunningSandbox, Sandbox, SandboxConfig};
 use user_domain::{UserReceiver, UserService};
 
 use crate::bridge::{BreakerSettings, Buyers, GuardedGateway, Products, Toss};
+use crate::cancel_desk::CancelDesk;
 use crate::config::Settings;
 use crate::confirm_desk::ConfirmDesk;
 use crate::http::envelope::RequestIds;
@@ -131,14 +132,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         CancellationToken::new(),
         Handle::current(),
     );
-    let desk = Arc::new(ConfirmDesk::new(
-        Arc::clone(&payments),
-        tasks.clone(),
-        runtime.clone(),
-        Arc::clone(&clock),
-        settings.confirm_wait,
-        settings.max_in_flight as usize,
-    ));
+    let (desk, cancels) = desks(&payments, &clock, &tasks, &runtime, &settings);
     let (api_key, made_up_api_key) = operators_key(&settings, ids.as_ref())?;
     let worker = worker::run(
         Arc::clone(&payments),
@@ -153,6 +147,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         products,
         users,
         desk,
+        cancels,
         toss,
         database,
         clock,
@@ -182,6 +177,27 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         draining,
         grace,
     })
+}
+
+/// Where confirms meet, and where cancels wait for one another.
+fn desks(
+    payments: &Arc<dyn PaymentReceiver>,
+    clock: &Arc<dyn Clock>,
+    tasks: &TaskTracker,
+    runtime: &Handle,
+    settings: &Settings,
+) -> (Arc<ConfirmDesk>, CancelDesk) {
+    let wait = settings.confirm_wait;
+    let confirms = ConfirmDesk::new(
+        Arc::clone(payments),
+        tasks.clone(),
+        runtime.clone(),
+        Arc::clone(clock),
+        wait,
+        settings.max_in_flight as usize,
+    );
+    let cancels = CancelDesk::new(Arc::clone(payments), tasks.clone(), runtime.clone(), wait);
+    (Arc::new(confirms), cancels)
 }
 
 /// The operators' key, and the one that was made up where none was set.

@@ -14,8 +14,9 @@ mod usecase;
 #[cfg(any(test, feature = "testing"))]
 pub use receiver::MockPaymentReceiver;
 pub use receiver::{
-    CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
-    Examined, PaymentReceiver, PaymentView, ReadError, Resolution, ResolveCommand, ResolveError,
+    CancelCommand, CancelError, CancelOutcome, CheckoutCommand, CheckoutError, CheckoutOutcome,
+    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentReceiver, PaymentView,
+    ReadError, Resolution, ResolveCommand, ResolveError,
 };
 pub use usecase::{
     PaymentService, Ports, ReconcileError, ReconcileObserver, ReconcilePorts, ReconcileWish,

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kernel::{Money, OrderId, PaymentKey, ProductId, Quantity, StoreError, UserId};
 
-use crate::model::{CheckoutRefusal, OutboxMessage, Payment, PaymentStatus, Transaction};
+use crate::model::{
+    CancelKey, CancelRefusal, CheckoutRefusal, OutboxMessage, Payment, PaymentStatus,
+    RefundAccount, RestockLine, RestockRefusal, Transaction,
+};
 use crate::port::{CheckoutKey, DuePayment, Vitals};
 
 /// A buyer's wish to order.
@@ -161,6 +164,71 @@ pub enum ReadError {
     Store(#[from] StoreError),
 }
 
+/// An operator's wish to give money back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelCommand {
+    /// Which order.
+    pub order_id: OrderId,
+    /// Why, as Toss and the buyer read it: 1 to 200 characters.
+    pub reason: String,
+    /// How much, above zero; `None` for all that is left.
+    pub amount: Option<Money>,
+    /// Where the money of a deposited virtual account goes.
+    pub refund_account: Option<RefundAccount>,
+    /// What goes back on the shelf; `None` for everything when no money is left, else nothing.
+    pub restock: Option<Vec<RestockLine>>,
+    /// The client's idempotency key with the fingerprint of this request, if it sent one.
+    pub key: Option<CancelKey>,
+}
+
+/// What a cancel left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelOutcome {
+    /// The payment right after this cancel.
+    pub view: PaymentView,
+    /// Whether an earlier request with the same key did it.
+    pub replayed: bool,
+}
+
+/// Why no money went back, or why it is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// There is no such order.
+    #[error("there is no order {0}")]
+    UnknownOrder(OrderId),
+    /// A payment of this status holds no money that could go back.
+    #[error("the payment is {0}")]
+    NotCancelable(PaymentStatus),
+    /// More than what is left.
+    #[error("only {0} won are left")]
+    AmountExceeded(Money),
+    /// A virtual account's money needs an account to go to.
+    #[error("the money of a virtual account needs a refund account")]
+    RefundAccountRequired,
+    /// More pieces are to go back than the order has.
+    #[error(transparent)]
+    Restock(#[from] RestockRefusal),
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key belongs to another request")]
+    KeyReused,
+    /// Another cancel of the payment, or the same one, is running: ask again soon.
+    #[error("a cancel of the payment is running")]
+    Running,
+    /// Toss is down or busy; nothing was begun.
+    #[error("Toss takes no requests at this moment")]
+    GatewayClosed,
+    /// Toss refused for good; no money moved.
+    #[error("Toss refused: {}", .0.code)]
+    Refused(CancelRefusal),
+    /// No certain answer yet; recovery brings the cancel to its end.
+    #[error("the outcome is not known yet")]
+    Undecided,
+    /// The store failed. Whether the cancel was begun is not known; if it was, recovery brings it to
+    /// its end.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// How an operator settles a quarantined payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolveCommand {
@@ -221,6 +289,10 @@ pub trait PaymentReceiver: Send + Sync {
         payment: Payment,
         payment_key: PaymentKey,
     ) -> Result<ConfirmOutcome, ConfirmError>;
+
+    /// Gives money of a paid order back, as an operator wishes. A future that is dropped halfway
+    /// leaves the cancel to recovery.
+    async fn cancel(&self, command: CancelCommand) -> Result<CancelOutcome, CancelError>;
 
     /// Shows a payment.
     async fn read(&self, order_id: &OrderId) -> Result<PaymentView, ReadError>;

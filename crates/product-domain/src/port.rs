@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use kernel::{Fence, OrderId, ProductId, StoreError, Timestamp};
 
 use crate::model::{
-    Hold, NewProduct, Product, ProductPatch, Reservation, ReservationState, SellDecision,
-    StockBalance,
+    Hold, NewProduct, Product, ProductPatch, Reservation, ReservationState, Restock,
+    RestockOutcome, SellDecision, StockBalance,
 };
 
 /// An operator's correction of a stock.
@@ -89,6 +89,15 @@ pub trait ProductRepository: Send + Sync {
     /// Marks an order's stock as sold, as [`decide_sell`](crate::model::decide_sell) says, and
     /// returns that decision.
     async fn sell(&self, order_id: &OrderId, now: Timestamp) -> Result<SellDecision, StoreError>;
+
+    /// Puts sold pieces back, all lines or none. MUST be idempotent by order and fence, and MUST
+    /// change nothing unless the order's stock is sold and has these pieces; what it then has sold is
+    /// so many pieces fewer.
+    async fn restock(
+        &self,
+        restock: &Restock,
+        now: Timestamp,
+    ) -> Result<RestockOutcome, StoreError>;
 
     /// An order's reservation, its lines by product id.
     async fn reservation(&self, order_id: &OrderId) -> Result<Option<Reservation>, StoreError>;

@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use kernel::{Fence, OrderId, ProductId, StoreError};
 
 use crate::model::{
-    Hold, InvalidProduct, NewProduct, Product, ProductPatch, ReservationState, SellDecision,
-    StockBalance,
+    Hold, InvalidProduct, NewProduct, Product, ProductPatch, ReservationState, Restock,
+    RestockOutcome, SellDecision, StockBalance,
 };
 use crate::port::{Adjustment, HoldOutcome};
 
@@ -78,6 +78,10 @@ pub trait ProductReceiver: Send + Sync {
     /// Marks an order's stock as sold. Repeating it changes nothing. Nothing held is logged as an
     /// error, and is no sale: ask again until it is one.
     async fn sell(&self, order_id: &OrderId) -> Result<SellDecision, StoreError>;
+
+    /// Puts sold pieces back on the shelf. Repeating it changes nothing; before the sale it is refused:
+    /// ask again.
+    async fn restock(&self, restock: &Restock) -> Result<RestockOutcome, StoreError>;
 
     /// Where these orders' reservations stand, in any order; orders without one are left out.
     async fn reservation_states(

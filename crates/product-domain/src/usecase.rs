@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use kernel::{Clock, Fence, OrderId, ProductId, StoreError};
 
 use crate::model::{
-    Hold, NewProduct, Product, ProductPatch, ReservationState, SellDecision, StockBalance,
+    Hold, NewProduct, Product, ProductPatch, ReservationState, Restock, RestockOutcome,
+    SellDecision, StockBalance,
 };
 use crate::port::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
 use crate::receiver::{AdjustError, CreateError, ProductReceiver, UpdateError};
@@ -81,6 +82,15 @@ impl ProductReceiver for ProductService {
             tracing::error!(%order_id, "a paid order holds no stock: check the stock by hand");
         }
         Ok(decision)
+    }
+
+    async fn restock(&self, restock: &Restock) -> Result<RestockOutcome, StoreError> {
+        let outcome = self.repository.restock(restock, self.clock.now()).await?;
+        if let RestockOutcome::TooMany(product_id) = outcome {
+            let order_id = &restock.order_id;
+            tracing::error!(%order_id, %product_id, "more pieces are to go back than the order has, or than fit: check the stock by hand");
+        }
+        Ok(outcome)
     }
 
     async fn reservation_states(

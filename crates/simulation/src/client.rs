@@ -13,6 +13,7 @@ use crate::browser::{Browser, Told};
 use crate::judge::{PROBE, PRODUCTS, USERS};
 use crate::plan::Mishap;
 use crate::process::SERVERS;
+use crate::refunds::{self, refunder};
 use crate::staff::{WITH_ACCOUNT, operator, reader};
 use crate::terms::Bank;
 use crate::world::World;
@@ -81,6 +82,9 @@ pub(crate) fn open_the_shop(world: &Arc<World>, at_work: &Arc<AtWork>) {
     }
     if world.chance(500) {
         spawn(at_work, operator(Arc::clone(world)));
+    }
+    if world.chance(600) {
+        spawn(at_work, refunder(Arc::clone(world)));
     }
     for number in 0..world.below(3) {
         spawn(at_work, reader(Arc::clone(world), number));
@@ -234,6 +238,9 @@ async fn scripted(world: Arc<World>, mishap: Mishap) {
     let won = payment.total.won() - tampers;
     if let Some(command) = authenticate(&world, &payment, won, false) {
         browser.pay(&command).await;
+    }
+    if mishap.is_of_a_cancel() {
+        refunds::scripted(&world, &payment.order_id).await;
     }
 }
 

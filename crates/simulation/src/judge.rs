@@ -8,7 +8,9 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kernel::{Fence, Money, OrderId, ProductId, SellerId, StoreError, UserId, from_micros};
-use payment_domain::model::{HistoryEntry, Payment, PaymentFact, PaymentStatus};
+use payment_domain::model::{
+    CancelState, HistoryEntry, Payment, PaymentFact, PaymentStatus, running_cancel, still_sold,
+};
 use payment_domain::port::PaymentRepository;
 use product_domain::model::{NewProduct, ReservationState, Stock};
 use product_domain::{Adjustment, ProductRepository};
@@ -16,6 +18,7 @@ use storage::{Blocking, BlockingRunner, BoxError, Database, DatabaseSettings};
 use user_domain::UserProfile;
 
 use crate::line::DISAGREES;
+use crate::refunds::REFUNDED;
 use crate::staff::LOOKED_AT_EARLY;
 use crate::terms::{Bank, LEASE};
 use crate::world::World;
@@ -104,7 +107,7 @@ impl Judge {
     /// Safety, after a port has written something of an order.
     pub(crate) fn after_a_write(&self, world: &World, port: &str, order_id: &OrderId) {
         let ruling = match port {
-            "hold" | "release" | "sell" => self.stock_adds_up(world),
+            "hold" | "release" | "sell" | "restock" => self.stock_adds_up(world),
             "apply" | "insert" => self.order_is_sound(world, order_id),
             _ => Ok(()),
         };
@@ -142,11 +145,14 @@ impl Judge {
                 "{order_id}: balance {balance}, transactions sum up to {sum}"
             ));
         }
-        if payment.status == PaymentStatus::Done {
+        if matches!(
+            payment.status,
+            PaymentStatus::Done | PaymentStatus::PartialCanceled
+        ) {
             let state = self.reservation(order_id)?;
             let has_stock = matches!(state, Some(ReservationState::Held | ReservationState::Sold));
             if !has_stock {
-                return Err(format!("{order_id} is DONE and its stock is {state:?}"));
+                return Err(format!("{order_id} is paid and its stock is {state:?}"));
             }
         }
         bank_agrees(world, &payment)
@@ -213,6 +219,11 @@ impl Judge {
                     let status = payment.status;
                     return Some(format!("{order_id} is {status} without its last look"));
                 }
+                PaymentStatus::Done | PaymentStatus::PartialCanceled
+                    if payment.due_at.is_some() =>
+                {
+                    return Some(format!("{order_id} has a cancel under way"));
+                }
                 PaymentStatus::Ready
                 | PaymentStatus::WaitingForDeposit
                 | PaymentStatus::Done
@@ -259,7 +270,10 @@ impl Judge {
         let stock = self.reservation(id)?;
         let (held, sold) = (Some(ReservationState::Held), Some(ReservationState::Sold));
         let fits = match status {
-            PaymentStatus::Done => stock == sold,
+            PaymentStatus::Done | PaymentStatus::PartialCanceled | PaymentStatus::Canceled => {
+                self.goes_back_as_told(payment)?;
+                stock == sold
+            }
             PaymentStatus::WaitingForDeposit => stock == held,
             PaymentStatus::Quarantined => stock != sold,
             _ => stock != held && stock != sold,
@@ -271,10 +285,18 @@ impl Judge {
         if quarantined && !world.is_marked(id, DISAGREES) && !self.came_too_late(world, id)? {
             return Err(format!("{id} is QUARANTINED and nothing ever disagreed"));
         }
-        let paid = matches!(
-            status,
-            PaymentStatus::Done | PaymentStatus::WaitingForDeposit
-        );
+        let paid = match status {
+            PaymentStatus::Done | PaymentStatus::WaitingForDeposit => true,
+            PaymentStatus::PartialCanceled | PaymentStatus::Canceled => {
+                world.is_marked(id, REFUNDED)
+            }
+            PaymentStatus::Ready
+            | PaymentStatus::InProgress
+            | PaymentStatus::Unknown
+            | PaymentStatus::Failed
+            | PaymentStatus::Expired
+            | PaymentStatus::Quarantined => false,
+        };
         if world.is_marked(id, ANSWERED_PAID) && !paid {
             return Err(format!("{id} was answered as paid and is {status}"));
         }
@@ -297,6 +319,39 @@ impl Judge {
             }
         }
         Ok(())
+    }
+
+    /// No cancel is open, each that is done gave back what it was to, and the pieces that are still
+    /// sold are those that no cancel put back.
+    fn goes_back_as_told(&self, payment: &Payment) -> Ruling {
+        let id = &payment.order_id;
+        let cancels = see(self.payments.cancels(id))?;
+        if running_cancel(&cancels).is_some() {
+            return Err(format!("{id} has a cancel that nobody works on"));
+        }
+        let given_back: i64 = cancels
+            .iter()
+            .filter(|cancel| cancel.state == CancelState::Done)
+            .map(|cancel| cancel.amount.won())
+            .sum();
+        if payment.total.won() - given_back != payment.balance.won() {
+            return Err(format!(
+                "{id}: cancels gave back {given_back} won, and {} are left of {}",
+                payment.balance, payment.total
+            ));
+        }
+        let reservation = see(self.products.reservation(id))?;
+        let kept = reservation.map_or_else(Vec::new, |reservation| reservation.lines);
+        let kept = kept
+            .iter()
+            .map(|line| (line.product_id, line.quantity.get()))
+            .collect();
+        let left = still_sold(payment, &cancels);
+        if left == kept {
+            Ok(())
+        } else {
+            Err(format!("{id}: {left:?} should be sold, and {kept:?} are"))
+        }
     }
 
     /// Whether a late bank denied the order until its stock was given back, and approved when
@@ -363,7 +418,12 @@ fn bank_agrees(world: &World, payment: &Payment) -> Ruling {
     }
     let total = payment.total.won().unsigned_abs();
     let agrees = match status {
+        // While a cancel is under way the bank may have given back what our books do not know yet.
+        PaymentStatus::Done | PaymentStatus::PartialCanceled if payment.due_at.is_some() => {
+            row.net <= payment.balance.won().unsigned_abs()
+        }
         PaymentStatus::Done => row.net == total,
+        PaymentStatus::PartialCanceled => row.net == payment.balance.won().unsigned_abs(),
         // Where the bank is late an ended order may have money for as long as a look is to come.
         PaymentStatus::Failed | PaymentStatus::Expired
             if world.terms.bank == Bank::Late && payment.due_at.is_some() =>
@@ -379,7 +439,6 @@ fn bank_agrees(world: &World, payment: &Payment) -> Ruling {
         | PaymentStatus::InProgress
         | PaymentStatus::Unknown
         | PaymentStatus::WaitingForDeposit
-        | PaymentStatus::PartialCanceled
         | PaymentStatus::Quarantined => true,
     };
     if agrees {
@@ -424,7 +483,10 @@ fn respects_leases(id: &OrderId, history: &[HistoryEntry]) -> Ruling {
     for pair in history.windows(2) {
         let took_a_lease = matches!(
             pair[0].fact,
-            PaymentFact::Claimed | PaymentFact::LookStarted | PaymentFact::AttemptStarted
+            PaymentFact::Claimed
+                | PaymentFact::CancelClaimed
+                | PaymentFact::LookStarted
+                | PaymentFact::AttemptStarted
         );
         let ends = pair[0].at + LEASE;
         if took_a_lease && pair[1].fact == PaymentFact::LookStarted && pair[1].at < ends {

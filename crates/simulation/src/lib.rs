@@ -13,6 +13,7 @@ mod mutant;
 mod plan;
 mod ports;
 mod process;
+mod refunds;
 mod schedule;
 mod staff;
 mod terms;

@@ -252,10 +252,14 @@ impl Line {
             };
         }
         if endpoint == Endpoint::Cancel {
-            return match world.below(5) {
+            return match world.below(7) {
                 0 | 1 => error("UNAUTHORIZED_KEY"),
                 2 => error("PROVIDER_ERROR"),
                 3 => Effect::ApproveThenSilence,
+                4 => Effect::ApproveThenError {
+                    code: "FAILED_REFUND_PROCESS".to_owned(),
+                },
+                5 => Effect::Html502 { executed: true },
                 _ => Effect::SilenceWithoutApproval,
             };
         }
@@ -285,14 +289,19 @@ impl Line {
             breaks: true,
             ..Weather::default()
         };
-        if call.endpoint != Endpoint::Confirm || world.is_marked(id, "met its mishap") {
+        let struck = if mishap.is_of_a_cancel() {
+            Endpoint::Cancel
+        } else {
+            Endpoint::Confirm
+        };
+        if call.endpoint != struck || world.is_marked(id, "met its mishap") {
             return weather;
         }
         world.mark(id, "met its mishap");
         match mishap {
             Mishap::Refused => weather.refused = true,
-            Mishap::RequestLost => weather.there_ms = None,
-            Mishap::AnswerLost => weather.back_ms = None,
+            Mishap::RequestLost | Mishap::RefundLost => weather.there_ms = None,
+            Mishap::AnswerLost | Mishap::RefundAnswerLost => weather.back_ms = None,
             Mishap::AnswerLostAndLate => {
                 weather.back_ms = None;
                 world.mark(id, BLIND);
@@ -300,8 +309,10 @@ impl Line {
             Mishap::RequestLate => weather.there_ms = Some(20_000),
             Mishap::Doubled => weather.copy_ms = Some(12),
             Mishap::Declined => weather.effect = Some(error("REJECT_CARD_PAYMENT")),
-            Mishap::Unclear => weather.effect = Some(error("PROVIDER_ERROR")),
-            Mishap::UnclearAndApproved => {
+            Mishap::Unclear | Mishap::RefundUnclear => {
+                weather.effect = Some(error("PROVIDER_ERROR"))
+            }
+            Mishap::UnclearAndApproved | Mishap::RefundUnclearAndDone => {
                 weather.effect = Some(Effect::ApproveThenError {
                     code: "PROVIDER_ERROR".to_owned(),
                 });
@@ -309,7 +320,11 @@ impl Line {
             Mishap::HtmlAndApproved => weather.effect = Some(Effect::Html502 { executed: true }),
             Mishap::Configuration => weather.effect = Some(error("UNAUTHORIZED_KEY")),
             Mishap::WrongAmount => weather.effect = Some(Effect::WrongAmount),
-            Mishap::None | Mishap::Tampered | Mishap::StockShort | Mishap::DatabaseError => {}
+            Mishap::None
+            | Mishap::Tampered
+            | Mishap::StockShort
+            | Mishap::DatabaseError
+            | Mishap::Refund => {}
         }
         weather
     }
@@ -451,7 +466,11 @@ impl PaymentGateway for Line {
     }
 
     async fn cancel(&self, request: &CancelRequest) -> GatewayAnswer {
-        let body = serde_json::json!({ "cancelReason": request.reason });
+        let mut body = serde_json::json!({ "cancelReason": request.reason });
+        if let Some(part) = request.part {
+            body["cancelAmount"] = part.amount.won().into();
+            body["refundableAmount"] = part.balance.won().into();
+        }
         self.act(Call {
             endpoint: Endpoint::Cancel,
             order_id: request.order_id.clone(),

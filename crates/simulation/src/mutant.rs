@@ -12,8 +12,8 @@ use kernel::{
     Fence, IdempotencyKey, Money, OrderId, PaymentKey, ProductId, StoreError, Timestamp, UserId,
 };
 use payment_domain::model::{
-    Attempt, AttemptKey, Change, Failure, FailureKind, HistoryEntry, OutboxKey, OutboxMessage,
-    Payment, PaymentFact, PaymentStatus, StockInstruction, Transaction,
+    Attempt, AttemptKey, Cancel, Change, Failure, FailureKind, HistoryEntry, OutboxKey,
+    OutboxMessage, Payment, PaymentFact, PaymentStatus, RestockLine, StockInstruction, Transaction,
 };
 use payment_domain::port::{
     Applied, CancelRequest, CheckoutKey, ConfirmRequest, DuePayment, GatewayAnswer,
@@ -343,6 +343,10 @@ impl PaymentRepository for Infected {
         self.sound.payments.attempts(order_id).await
     }
 
+    async fn cancels(&self, order_id: &OrderId) -> Result<Vec<Cancel>, StoreError> {
+        self.sound.payments.cancels(order_id).await
+    }
+
     async fn history(&self, order_id: &OrderId) -> Result<Vec<HistoryEntry>, StoreError> {
         self.sound.payments.history(order_id).await
     }
@@ -402,6 +406,15 @@ impl ProductPort for Infected {
             self.world.judge.return_a_piece_too_many();
         }
         Ok(())
+    }
+
+    async fn restock(
+        &self,
+        order_id: &OrderId,
+        fence: Fence,
+        lines: &[RestockLine],
+    ) -> Result<(), StoreError> {
+        self.sound.products.restock(order_id, fence, lines).await
     }
 
     async fn sell(&self, order_id: &OrderId) -> Result<(), StoreError> {

@@ -104,11 +104,21 @@ pub enum Mishap {
     AnswerLostAndLate,
     /// A statement of each kind of transaction is refused once by the database.
     DatabaseError,
+    /// Nothing; afterwards a part of the money goes back, and then the rest.
+    Refund,
+    /// The same; the answer to the first cancel is lost.
+    RefundAnswerLost,
+    /// The same; the first cancel is lost on its way.
+    RefundLost,
+    /// The same; the first cancel meets an error that leaves all open, and nothing was done.
+    RefundUnclear,
+    /// The same; and it was done.
+    RefundUnclearAndDone,
 }
 
 impl Mishap {
     /// Every mishap.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::None,
         Self::Refused,
         Self::RequestLost,
@@ -125,7 +135,39 @@ impl Mishap {
         Self::StockShort,
         Self::AnswerLostAndLate,
         Self::DatabaseError,
+        Self::Refund,
+        Self::RefundAnswerLost,
+        Self::RefundLost,
+        Self::RefundUnclear,
+        Self::RefundUnclearAndDone,
     ];
+
+    /// Whether the mishap, if any, meets a cancel; the approval goes well then.
+    pub(crate) const fn is_of_a_cancel(self) -> bool {
+        match self {
+            Self::Refund
+            | Self::RefundAnswerLost
+            | Self::RefundLost
+            | Self::RefundUnclear
+            | Self::RefundUnclearAndDone => true,
+            Self::None
+            | Self::Refused
+            | Self::RequestLost
+            | Self::AnswerLost
+            | Self::RequestLate
+            | Self::Doubled
+            | Self::Declined
+            | Self::Unclear
+            | Self::UnclearAndApproved
+            | Self::HtmlAndApproved
+            | Self::Configuration
+            | Self::WrongAmount
+            | Self::Tampered
+            | Self::StockShort
+            | Self::AnswerLostAndLate
+            | Self::DatabaseError => false,
+        }
+    }
 }
 
 impl fmt::Display for Mishap {

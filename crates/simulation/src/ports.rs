@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kernel::{Fence, IdempotencyKey, OrderId, ProductId, StoreError, Timestamp, UserId};
 use payment_domain::model::{
-    Attempt, Buyer, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction,
+    Attempt, Buyer, Cancel, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, RestockLine,
+    Transaction,
 };
 use payment_domain::port::{
     Applied, BuyerPort, CheckoutKey, DuePayment, HoldReply, HoldRequest, Inserted,
@@ -162,6 +163,11 @@ impl PaymentRepository for WatchedPayments {
             .await
     }
 
+    async fn cancels(&self, order_id: &OrderId) -> Result<Vec<Cancel>, StoreError> {
+        let call = self.0.port.cancels(order_id);
+        self.0.read("cancels", call).await
+    }
+
     async fn history(&self, order_id: &OrderId) -> Result<Vec<HistoryEntry>, StoreError> {
         self.0.read("history", self.0.port.history(order_id)).await
     }
@@ -213,6 +219,16 @@ impl ProductPort for WatchedProducts {
     async fn release(&self, order_id: &OrderId, fence: Fence) -> Result<(), StoreError> {
         let call = self.0.port.release(order_id, fence);
         self.0.write("release", order_id, call).await
+    }
+
+    async fn restock(
+        &self,
+        order_id: &OrderId,
+        fence: Fence,
+        lines: &[RestockLine],
+    ) -> Result<(), StoreError> {
+        let call = self.0.port.restock(order_id, fence, lines);
+        self.0.write("restock", order_id, call).await
     }
 
     async fn sell(&self, order_id: &OrderId) -> Result<(), StoreError> {

@@ -14,9 +14,9 @@ use kernel::{OrderId, PaymentKey, StoreError};
 use payment_domain::model::{OutboxMessage, Payment};
 use payment_domain::port::{DuePayment, Vitals};
 use payment_domain::{
-    CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
-    Examined, PaymentReceiver, PaymentService, PaymentView, Ports, ReadError, ResolveCommand,
-    ResolveError,
+    CancelCommand, CancelError, CancelOutcome, CheckoutCommand, CheckoutError, CheckoutOutcome,
+    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentReceiver, PaymentService,
+    PaymentView, Ports, ReadError, ResolveCommand, ResolveError,
 };
 use product_domain::ProductService;
 use storage::{Blocking, BlockingRunner, BoxError, ConnectError, Database, DatabaseSettings};
@@ -358,6 +358,10 @@ impl PaymentReceiver for Mortal {
         let outcome = self.process.alive(confirm).await;
         drop(counted);
         mutant::answer(&self.world, &order_id, outcome)
+    }
+
+    async fn cancel(&self, command: CancelCommand) -> Result<CancelOutcome, CancelError> {
+        self.process.alive(self.inner.cancel(command)).await
     }
 
     async fn read(&self, order_id: &OrderId) -> Result<PaymentView, ReadError> {

@@ -9,6 +9,7 @@ use payment_domain::{ReadError, Resolution, ResolveCommand, ResolveError};
 
 use crate::browser::Browser;
 use crate::process::{SERVERS, Server};
+use crate::refunds::REFUNDED;
 use crate::world::World;
 
 /// The mark of an order that an operator had looked at, which may take over a look's lease.
@@ -21,7 +22,7 @@ pub(crate) const WITH_ACCOUNT: &str = "paid by virtual account";
 const TRIES_MAX: u32 = 20;
 
 /// Some order, of those that were ever begun.
-fn any_order(world: &World) -> Option<OrderId> {
+pub(crate) fn any_order(world: &World) -> Option<OrderId> {
     let orders = world.orders();
     let at = usize::try_from(world.below(orders.len() as u64)).ok()?;
     orders.into_iter().nth(at)
@@ -160,13 +161,20 @@ pub(crate) async fn reader(world: Arc<World>, number: u64) {
         let status = payment.status;
         if let Some(known) = ended.get(&id)
             && *known != status
+            && !(*known == PaymentStatus::Done && world.is_marked(&id, REFUNDED))
         {
             world.convict(format!("{id} was read as {known}, then as {status}"));
         }
-        let is_end = matches!(
-            status,
-            PaymentStatus::Done | PaymentStatus::Failed | PaymentStatus::Expired
-        );
+        let is_end = match status {
+            PaymentStatus::Failed | PaymentStatus::Expired | PaymentStatus::Canceled => true,
+            PaymentStatus::Done => !world.is_marked(&id, REFUNDED),
+            PaymentStatus::Ready
+            | PaymentStatus::InProgress
+            | PaymentStatus::Unknown
+            | PaymentStatus::WaitingForDeposit
+            | PaymentStatus::PartialCanceled
+            | PaymentStatus::Quarantined => false,
+        };
         if is_end {
             ended.insert(id, status);
         }

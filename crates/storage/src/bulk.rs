@@ -76,8 +76,8 @@ pub(crate) trait Inserts<R> {
 
 /// A connection that writes rows of this kind back.
 pub(crate) trait Replaces<R> {
-    /// Overwrites what may change of rows that exist. They MUST be locked by this transaction: a
-    /// row that is not there would be stored as a new one.
+    /// Overwrites what may change of rows that exist, and stores those that do not. Where one must
+    /// exist it MUST be locked by this transaction.
     fn replace_all(&mut self, rows: Vec<R>) -> impl Future<Output = QueryResult<()>> + Send;
 }
 

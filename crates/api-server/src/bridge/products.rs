@@ -2,9 +2,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kernel::{Fence, OrderId, ProductId, StoreError};
-use payment_domain::model::{ProductPieces, StockState};
+use payment_domain::model::{ProductPieces, RestockLine, StockState};
 use payment_domain::port::{HoldReply, HoldRequest, PricedProduct, ProductPort, StockLedger};
-use product_domain::model::{Hold, ReservationLine, ReservationState, SellDecision};
+use product_domain::model::{
+    Hold, ReservationLine, ReservationState, Restock, RestockOutcome, SellDecision,
+};
 use product_domain::{HoldOutcome, ProductReceiver};
 
 /// Payment's products are product-domain's.
@@ -55,6 +57,33 @@ impl ProductPort for Products {
 
     async fn release(&self, order_id: &OrderId, fence: Fence) -> Result<(), StoreError> {
         self.products.release(order_id, fence).await
+    }
+
+    async fn restock(
+        &self,
+        order_id: &OrderId,
+        fence: Fence,
+        lines: &[RestockLine],
+    ) -> Result<(), StoreError> {
+        let lines = lines.iter().map(|line| ReservationLine {
+            product_id: line.product_id,
+            quantity: line.quantity,
+        });
+        let restock = Restock {
+            order_id: order_id.clone(),
+            fence,
+            lines: lines.collect(),
+        };
+        let why = match self.products.restock(&restock).await? {
+            RestockOutcome::Restocked | RestockOutcome::AlreadyRestocked => return Ok(()),
+            // The sale itself is still on its way.
+            RestockOutcome::NotSold => "the order's stock is not sold".to_owned(),
+            RestockOutcome::TooMany(id) => format!("pieces of product {id} cannot go back"),
+        };
+        Err(StoreError::Corrupt {
+            action: "put sold stock back",
+            source: why.into(),
+        })
     }
 
     async fn sell(&self, order_id: &OrderId) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use chrono::Utc;
 use kernel::{Money, OrderId, PaymentKey};
-use payment_domain::model::{GatewayPayment, GatewayStatus, VirtualAccount};
+use payment_domain::model::{GatewayCancel, GatewayPayment, GatewayStatus, VirtualAccount};
 use payment_domain::port::{
     CancelRequest, ConfirmRequest, GatewayAnswer, GatewayRejection, LookUp, PaymentGateway,
     RejectionKind,
@@ -9,7 +9,8 @@ use payment_domain::port::{
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use toss_client::{
-    Error, ErrorClass, IdempotencyKey, Payment, PaymentStatus, Rejection, TossClient,
+    CancelStatus, Error, ErrorClass, IdempotencyKey, Payment, PaymentStatus, RefundReceiveAccount,
+    Rejection, TossClient,
 };
 
 /// Payment's gateway is Toss Payments.
@@ -54,7 +55,20 @@ impl PaymentGateway for Toss {
                 };
             }
         };
-        let wish = toss_client::CancelRequest::new(request.reason.as_str());
+        let mut wish = toss_client::CancelRequest::new(request.reason.as_str());
+        if let Some(part) = request.part {
+            // Toss refuses when it sees another balance than ours.
+            wish = wish
+                .amount(won(part.amount))
+                .refundable_amount(won(part.balance));
+        }
+        if let Some(account) = &request.refund_account {
+            wish = wish.refund_receive_account(RefundReceiveAccount::new(
+                account.bank.as_str(),
+                account.account_number.as_str(),
+                account.holder_name.as_str(),
+            ));
+        }
         moved(
             self.client
                 .cancel(request.payment_key.as_str(), &wish, &key)
@@ -160,6 +174,7 @@ pub fn payment(from: &Payment) -> GatewayPayment {
         deposit_lapsed: account.is_some_and(|account| account.expired == Some(true)),
         secret: exposed(from.secret.as_ref()),
         transaction_key: from.last_transaction_key.clone(),
+        cancels: from.cancels().iter().filter_map(cancel).collect(),
         failure: from.failure.as_ref().map(|failure| {
             (
                 failure.code.clone().unwrap_or_default(),
@@ -167,6 +182,17 @@ pub fn payment(from: &Payment) -> GatewayPayment {
             )
         }),
     }
+}
+
+/// A cancel that moved money, or may have: one that Toss has broken off has not.
+fn cancel(from: &toss_client::Cancel) -> Option<GatewayCancel> {
+    let is_aborted = from.cancel_status == Some(CancelStatus::Aborted);
+    (!is_aborted).then(|| GatewayCancel {
+        transaction_key: from.transaction_key.clone(),
+        amount: from.cancel_amount.and_then(whole_won),
+        reason: from.cancel_reason.clone(),
+        at: moment(from.canceled_at.as_ref()),
+    })
 }
 
 fn status(from: &PaymentStatus) -> GatewayStatus {

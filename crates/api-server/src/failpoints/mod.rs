@@ -36,6 +36,7 @@ enum Call {
     Orphan,
     Due,
     Attempts,
+    Cancels,
     Transactions,
     DueMessages,
     MessagesOf,
@@ -44,6 +45,7 @@ enum Call {
     Price,
     Hold,
     Release,
+    Restock,
     Sell,
     Confirm,
     Cancel,
@@ -52,7 +54,7 @@ enum Call {
 }
 
 impl Call {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 27] = [
         Self::Insert,
         Self::FindCheckout,
         Self::Find,
@@ -65,6 +67,7 @@ impl Call {
         Self::Orphan,
         Self::Due,
         Self::Attempts,
+        Self::Cancels,
         Self::Transactions,
         Self::DueMessages,
         Self::MessagesOf,
@@ -73,6 +76,7 @@ impl Call {
         Self::Price,
         Self::Hold,
         Self::Release,
+        Self::Restock,
         Self::Sell,
         Self::Confirm,
         Self::Cancel,
@@ -94,6 +98,7 @@ impl Call {
             Self::Orphan => "payments.orphan",
             Self::Due => "payments.due",
             Self::Attempts => "payments.attempts",
+            Self::Cancels => "payments.cancels",
             Self::Transactions => "payments.transactions",
             Self::DueMessages => "payments.due_messages",
             Self::MessagesOf => "payments.messages_of",
@@ -102,6 +107,7 @@ impl Call {
             Self::Price => "products.price",
             Self::Hold => "products.hold",
             Self::Release => "products.release",
+            Self::Restock => "products.restock",
             Self::Sell => "products.sell",
             Self::Confirm => "gateway.confirm",
             Self::Cancel => "gateway.cancel",
@@ -113,10 +119,10 @@ impl Call {
     /// The name of `PaymentRepository::apply` with a change for this reason.
     const fn of_change(fact: PaymentFact) -> Self {
         match fact {
-            PaymentFact::Claimed => Self::Claim,
+            PaymentFact::Claimed | PaymentFact::CancelClaimed => Self::Claim,
             PaymentFact::AttemptStarted => Self::Attempt,
             PaymentFact::LookStarted => Self::Look,
-            PaymentFact::AnswerMissing => Self::Undecided,
+            PaymentFact::AnswerMissing | PaymentFact::CancelUnanswered => Self::Undecided,
             PaymentFact::Quarantined => Self::Quarantine,
             PaymentFact::OrphanSought | PaymentFact::OrphanFound | PaymentFact::OrphanReturned => {
                 Self::Orphan
@@ -134,6 +140,7 @@ impl Call {
             | PaymentFact::Deposited
             | PaymentFact::DepositLapsed
             | PaymentFact::DepositReversed
+            | PaymentFact::CancelRefused
             | PaymentFact::CanceledInPart
             | PaymentFact::CanceledInFull
             | PaymentFact::ResolvedAsDone

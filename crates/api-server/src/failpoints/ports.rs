@@ -9,7 +9,8 @@ use kernel::{
 };
 use payment_domain::Ports;
 use payment_domain::model::{
-    Attempt, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction,
+    Attempt, Cancel, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, RestockLine,
+    Transaction,
 };
 use payment_domain::port::{
     Applied, CancelRequest, CheckoutKey, ConfirmRequest, DuePayment, GatewayAnswer, HoldReply,
@@ -98,6 +99,11 @@ impl PaymentRepository for Pointed<dyn PaymentRepository> {
         self.trigger.around(Call::Attempts, work).await
     }
 
+    async fn cancels(&self, order_id: &OrderId) -> Result<Vec<Cancel>, StoreError> {
+        let work = self.port.cancels(order_id);
+        self.trigger.around(Call::Cancels, work).await
+    }
+
     /// No point: a server never reads a history.
     async fn history(&self, order_id: &OrderId) -> Result<Vec<HistoryEntry>, StoreError> {
         self.port.history(order_id).await
@@ -147,6 +153,16 @@ impl ProductPort for Pointed<dyn ProductPort> {
     async fn release(&self, order_id: &OrderId, fence: Fence) -> Result<(), StoreError> {
         let work = self.port.release(order_id, fence);
         self.trigger.around(Call::Release, work).await
+    }
+
+    async fn restock(
+        &self,
+        order_id: &OrderId,
+        fence: Fence,
+        lines: &[RestockLine],
+    ) -> Result<(), StoreError> {
+        let work = self.port.restock(order_id, fence, lines);
+        self.trigger.around(Call::Restock, work).await
     }
 
     async fn sell(&self, order_id: &OrderId) -> Result<(), StoreError> {

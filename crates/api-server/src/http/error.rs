@@ -3,13 +3,14 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use kernel::StoreError;
-use payment_domain::model::CheckoutRefusal;
-use payment_domain::{CheckoutError, ConfirmError, ReadError, ResolveError};
+use payment_domain::model::{CancelRefusalKind, CheckoutRefusal};
+use payment_domain::{CancelError, CheckoutError, ConfirmError, ReadError, ResolveError};
 use product_domain::model::InvalidProduct;
 use product_domain::{AdjustError, CreateError, UpdateError};
 use serde_json::{Value, json};
 use user_domain::PutError;
 
+use crate::cancel_desk::CancelDeskError;
 use crate::confirm_desk::DeskError;
 
 /// The language of messages.
@@ -92,8 +93,16 @@ codes! {
     KeyReused = "E03018", UNPROCESSABLE_ENTITY, false, "이미 다른 요청에 사용된 Idempotency-Key입니다.", "The Idempotency-Key was used for another request.";
     /// Toss refuses our configuration.
     GatewayConfiguration = "E03019", BAD_GATEWAY, false, "결제 설정에 문제가 있습니다. 상점에 문의해 주세요.", "Toss refuses the shop's configuration; please tell the shop.";
+    /// No money that could go back, or Toss refuses to give it back.
+    NotCancelable = "E03020", CONFLICT, false, "취소할 수 없는 결제입니다.", "The payment cannot be canceled.";
+    /// More than what is left.
+    CancelAmountExceeded = "E03021", BAD_REQUEST, false, "취소할 수 있는 금액을 초과했습니다.", "More is to go back than is left.";
+    /// A virtual account's money needs an account to go to.
+    RefundAccountRequired = "E03022", BAD_REQUEST, false, "환불 받을 계좌가 필요합니다.", "A valid refund account is needed.";
     /// An operator's word against Toss's.
     ResolutionContradicted = "E03023", CONFLICT, false, "토스페이먼츠의 기록과 다릅니다.", "Toss's records say otherwise.";
+    /// Another cancel of the payment is running.
+    CancelRunning = "E03024", CONFLICT, true, "이 결제의 다른 취소를 처리하고 있습니다. 잠시 후 다시 시도해 주세요.", "Another cancel of the payment is running; please try again.";
     /// A malformed request.
     InvalidInput = "E99001", BAD_REQUEST, false, "요청 값이 올바르지 않습니다.", "The request is malformed.";
     /// No or a wrong operator key.
@@ -266,6 +275,54 @@ impl From<DeskError> for ApiError {
             DeskError::Payment(error) => error.into(),
             DeskError::StillRunning => Code::ConfirmRunning.into(),
             DeskError::Overloaded => Code::OutcomeUnknown.into(),
+        }
+    }
+}
+
+impl From<CancelDeskError> for ApiError {
+    fn from(error: CancelDeskError) -> Self {
+        match error {
+            CancelDeskError::Payment(error) => error.into(),
+            CancelDeskError::StillRunning => Code::CancelRunning.into(),
+            CancelDeskError::Overloaded => Code::OutcomeUnknown.into(),
+            CancelDeskError::Died(error) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<CancelError> for ApiError {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::UnknownOrder(_) => Code::PaymentNotFound.into(),
+            CancelError::NotCancelable(status) => {
+                Self::from(Code::NotCancelable).with(json!({ "status": status.as_str() }))
+            }
+            CancelError::AmountExceeded(left) => {
+                Self::from(Code::CancelAmountExceeded).with(json!({ "balanceAmount": left.won() }))
+            }
+            CancelError::RefundAccountRequired => Code::RefundAccountRequired.into(),
+            CancelError::Restock(refusal) => {
+                Self::invalid(refusal.to_string()).with(json!({ "productId": refusal.0.get() }))
+            }
+            CancelError::KeyReused => Code::KeyReused.into(),
+            CancelError::Running => Code::CancelRunning.into(),
+            CancelError::GatewayClosed | CancelError::Undecided => Code::OutcomeUnknown.into(),
+            CancelError::Refused(refusal) => {
+                let code = match refusal.kind {
+                    CancelRefusalKind::NotCancelable => Code::NotCancelable,
+                    CancelRefusalKind::AmountExceeded => Code::CancelAmountExceeded,
+                    CancelRefusalKind::RefundAccount => Code::RefundAccountRequired,
+                    CancelRefusalKind::Configuration => Code::GatewayConfiguration,
+                };
+                let (code_there, message) = (refusal.code, refusal.message);
+                Self::from(code)
+                    .with(json!({ "gatewayCode": code_there, "gatewayMessage": message }))
+            }
+            CancelError::Store(error) => match Self::from(&error) {
+                // It may have been begun; with its key the client may repeat it safely.
+                down if down.retryable => Code::OutcomeUnknown.into(),
+                broken => broken,
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod auth;
 mod body;
+mod cancel;
 mod checkout;
 mod confirm;
 pub mod drain;
@@ -34,6 +35,7 @@ pub use error::{ApiError, Code};
 pub use rate_limit::RateLimiter;
 
 use crate::bridge::{GuardedGateway, Toss};
+use crate::cancel_desk::CancelDesk;
 use crate::confirm_desk::ConfirmDesk;
 
 /// The largest request body, in bytes: a hundred order lines take about 4 KiB.
@@ -49,6 +51,8 @@ pub struct Api {
     pub users: Arc<dyn UserReceiver>,
     /// Where confirms meet.
     pub desk: Arc<ConfirmDesk>,
+    /// Where cancels wait for one another.
+    pub cancels: CancelDesk,
     /// Toss, as far as confirms are admitted.
     pub toss: Arc<GuardedGateway<Toss>>,
     /// For the health check.
@@ -84,6 +88,7 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) + Clo
             .configure(checkout::route)
             .configure(confirm::route)
             .configure(payment::route)
+            .configure(cancel::route)
             .configure(settle::routes)
             .configure(products::routes)
             .configure(users::route)

@@ -6,8 +6,9 @@ use kernel::{PaymentKey, StoreError, Timestamp, from_micros};
 use payment_domain::model::{OutboxMessage, Payment};
 use payment_domain::port::Vitals;
 use payment_domain::{
-    CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
-    Examined, PaymentView, ReadError, ResolveCommand, ResolveError,
+    CancelCommand, CancelError, CancelOutcome, CheckoutCommand, CheckoutError, CheckoutOutcome,
+    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentView, ReadError, ResolveCommand,
+    ResolveError,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -146,6 +147,10 @@ impl PaymentReceiver for Backlog {
     }
 
     async fn confirm(&self, _: Payment, _: PaymentKey) -> Result<ConfirmOutcome, ConfirmError> {
+        unreachable!()
+    }
+
+    async fn cancel(&self, _: CancelCommand) -> Result<CancelOutcome, CancelError> {
         unreachable!()
     }
 

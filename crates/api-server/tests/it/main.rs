@@ -20,6 +20,7 @@ mod operators;
 mod program;
 mod readme;
 mod reconcile;
+mod refunds;
 mod repeats;
 mod shop;
 mod stage;
@@ -123,6 +124,15 @@ scenarios! {
         unknown_paths_and_methods_are_refused,
         bad_idempotency_keys_are_refused,
         messages_are_korean_or_english,
+    }
+    refunds {
+        parts_and_then_the_rest_leave_nothing,
+        twenty_cancels_at_once_give_back_no_more_than_was_paid,
+        the_same_cancel_many_times_gives_back_once,
+        lost_and_unclear_answers_to_a_cancel_are_cleared_up,
+        what_cannot_go_back_is_refused_and_moves_nothing,
+        a_virtual_account_s_money_goes_to_the_named_account,
+        money_given_back_at_toss_is_booked_by_a_look,
     }
     operators {
         operator_routes_need_the_key,

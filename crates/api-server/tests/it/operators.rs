@@ -12,7 +12,7 @@ fn product() -> Value {
     json!({ "name": "머그컵", "description": "하얀 머그컵", "price": 12_000, "stock": 7, "sellerId": 2 })
 }
 
-fn operator_requests() -> [(Method, &'static str, Value); 6] {
+fn operator_requests() -> [(Method, &'static str, Value); 7] {
     [
         (Method::POST, PRODUCTS, product()),
         (Method::PATCH, "/api/v1/products/1", json!({ "price": 1 })),
@@ -25,6 +25,11 @@ fn operator_requests() -> [(Method, &'static str, Value); 6] {
             Method::PUT,
             "/api/v1/users/1",
             json!({ "username": "나그네", "email": "me@shop.example" }),
+        ),
+        (
+            Method::POST,
+            "/api/v1/payments/order-0001/cancel",
+            json!({ "cancelReason": "훔침" }),
         ),
         (
             Method::POST,

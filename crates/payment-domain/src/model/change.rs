@@ -1,6 +1,6 @@
 use kernel::{Fence, OrderId, Timestamp};
 
-use super::{AttemptChange, Payment, PaymentFact, PaymentStatus};
+use super::{AttemptChange, Cancel, Payment, PaymentFact, PaymentStatus};
 
 /// One line of a payment's history. Entry `n` leads to fence `n`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,17 +68,20 @@ pub enum StockInstruction {
     Sell,
     /// The order's stock goes back; no hold up to this change's fence may come later.
     Release,
+    /// Sold stock goes back: what the cancel that this change ended says.
+    Restock,
 }
 
 impl StockInstruction {
     /// Every instruction.
-    pub const ALL: [Self; 2] = [Self::Sell, Self::Release];
+    pub const ALL: [Self; 3] = [Self::Sell, Self::Release, Self::Restock];
 
     /// The stored spelling.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sell => "STOCK_SELL",
             Self::Release => "STOCK_RELEASE",
+            Self::Restock => "STOCK_RESTOCK",
         }
     }
 
@@ -129,6 +132,8 @@ pub struct Change {
     pub attempt: Option<AttemptChange>,
     /// A money movement that this change records.
     pub transaction: Option<Transaction>,
+    /// A cancel that begins, is tried again or ends with this change, as it is afterwards.
+    pub cancel: Option<Box<Cancel>>,
     /// A message for the outbox, due at once.
     pub stock: Option<StockInstruction>,
 }

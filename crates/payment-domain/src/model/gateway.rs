@@ -1,6 +1,6 @@
 use kernel::{Money, Timestamp};
 
-use super::VirtualAccount;
+use super::{GatewayCancel, VirtualAccount};
 
 /// A payment's status at Toss.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct GatewayPayment {
     pub secret: Option<String>,
     /// Toss's key of the last money movement.
     pub transaction_key: Option<String>,
+    /// What was given back, oldest first.
+    pub cancels: Vec<GatewayCancel>,
     /// Why it was aborted: code and message.
     pub failure: Option<(String, String)>,
 }

@@ -1,6 +1,7 @@
 //! The payment as a value and every rule of its life. Pure: no I/O, no clock, no randomness.
 
 mod attempt;
+mod cancel;
 mod change;
 mod gateway;
 mod payment;
@@ -12,6 +13,10 @@ mod verdict;
 
 pub use attempt::{
     Attempt, AttemptChange, AttemptKey, AttemptOutcome, AttemptPurpose, AttemptResult,
+};
+pub use cancel::{
+    Cancel, CancelKey, CancelRefusal, CancelRefusalKind, CancelState, GatewayCancel, RefundAccount,
+    RestockLine, RestockRefusal, as_canceled, restock_lines, running_cancel, still_sold, unbooked,
 };
 pub use change::{
     Change, HistoryEntry, OutboxKey, OutboxMessage, StockInstruction, Transaction, TransactionKind,

@@ -313,6 +313,7 @@ impl Payment {
             after,
             attempt: None,
             transaction: None,
+            cancel: None,
             stock: None,
         })
     }

@@ -324,7 +324,12 @@ pub fn compare(books: &Books, there: &There, listed: &Listed) -> Option<Finding>
                 let detail = format!("{status} here; Toss shows an amount that is not won");
                 return Some(Finding::new(FindingKind::Amount, detail));
             }
-            compare_paid(books, approved, balance, &shown)
+            let mut finding = compare_paid(books, approved, balance, &shown)?;
+            // A cancel is under way: Toss may have done it already.
+            if books.due_at.is_some() && balance <= books.balance.won() {
+                finding.kind = FindingKind::Pending;
+            }
+            Some(finding)
         }
     }
 }

@@ -41,6 +41,12 @@ pub enum PaymentFact {
     DepositLapsed,
     /// Toss took a deposit back that it had reported by error.
     DepositReversed,
+    /// A cancel was asked for and is about to be sent to Toss.
+    CancelClaimed,
+    /// A cancel was sent, or may have been, and no certain answer came.
+    CancelUnanswered,
+    /// Toss refused a cancel for good; no money moved.
+    CancelRefused,
     /// A part of the money was given back.
     CanceledInPart,
     /// All of the money was given back.
@@ -69,7 +75,7 @@ pub struct IllegalTransition {
 
 impl PaymentFact {
     /// Every fact.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::CheckedOut,
         Self::Claimed,
         Self::CheckoutLapsed,
@@ -88,6 +94,9 @@ impl PaymentFact {
         Self::Deposited,
         Self::DepositLapsed,
         Self::DepositReversed,
+        Self::CancelClaimed,
+        Self::CancelUnanswered,
+        Self::CancelRefused,
         Self::CanceledInPart,
         Self::CanceledInFull,
         Self::ResolvedAsDone,
@@ -124,6 +133,23 @@ impl PaymentFact {
             (Self::DepositLapsed, S::WaitingForDeposit) => S::Expired,
             (Self::DepositReversed, S::Done) => S::WaitingForDeposit,
 
+            // The status stays until money has moved; only the cancel's own row changes.
+            (
+                Self::CancelClaimed
+                | Self::CancelUnanswered
+                | Self::CancelRefused
+                | Self::LookStarted
+                | Self::AttemptStarted,
+                S::Done,
+            ) => S::Done,
+            (
+                Self::CancelClaimed
+                | Self::CancelUnanswered
+                | Self::CancelRefused
+                | Self::LookStarted
+                | Self::AttemptStarted,
+                S::PartialCanceled,
+            ) => S::PartialCanceled,
             (Self::CanceledInPart, S::Done | S::PartialCanceled) => S::PartialCanceled,
             (Self::CanceledInFull, S::Done | S::PartialCanceled) => S::Canceled,
 
@@ -162,6 +188,9 @@ impl PaymentFact {
             Self::Deposited => "DEPOSITED",
             Self::DepositLapsed => "DEPOSIT_LAPSED",
             Self::DepositReversed => "DEPOSIT_REVERSED",
+            Self::CancelClaimed => "CANCEL_CLAIMED",
+            Self::CancelUnanswered => "CANCEL_UNANSWERED",
+            Self::CancelRefused => "CANCEL_REFUSED",
             Self::CanceledInPart => "CANCELED_IN_PART",
             Self::CanceledInFull => "CANCELED_IN_FULL",
             Self::ResolvedAsDone => "RESOLVED_AS_DONE",
@@ -195,7 +224,7 @@ mod tests {
     use PaymentStatus as S;
 
     /// The legal transitions once more, written by hand from the design: a slip in `apply` shows.
-    const LEGAL: [(F, S, S); 32] = [
+    const LEGAL: [(F, S, S); 42] = [
         (F::Claimed, S::Ready, S::InProgress),
         (F::CheckoutLapsed, S::Ready, S::Expired),
         (F::Approved, S::InProgress, S::Done),
@@ -223,6 +252,16 @@ mod tests {
         (F::Deposited, S::WaitingForDeposit, S::Done),
         (F::DepositLapsed, S::WaitingForDeposit, S::Expired),
         (F::DepositReversed, S::Done, S::WaitingForDeposit),
+        (F::CancelClaimed, S::Done, S::Done),
+        (F::CancelUnanswered, S::Done, S::Done),
+        (F::CancelRefused, S::Done, S::Done),
+        (F::LookStarted, S::Done, S::Done),
+        (F::AttemptStarted, S::Done, S::Done),
+        (F::CancelClaimed, S::PartialCanceled, S::PartialCanceled),
+        (F::CancelUnanswered, S::PartialCanceled, S::PartialCanceled),
+        (F::CancelRefused, S::PartialCanceled, S::PartialCanceled),
+        (F::LookStarted, S::PartialCanceled, S::PartialCanceled),
+        (F::AttemptStarted, S::PartialCanceled, S::PartialCanceled),
         (F::CanceledInPart, S::Done, S::PartialCanceled),
         (F::CanceledInPart, S::PartialCanceled, S::PartialCanceled),
         (F::CanceledInFull, S::Done, S::Canceled),

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use kernel::{Money, OrderId, PaymentKey};
 
-use crate::model::{AttemptKey, GatewayPayment};
+use crate::model::{AttemptKey, GatewayPayment, RefundAccount};
 
 /// Asks for an approval.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct ConfirmRequest {
     pub key: AttemptKey,
 }
 
-/// Asks for all money back.
+/// Asks for money back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelRequest {
     /// Which order, for the log.
@@ -25,8 +25,21 @@ pub struct CancelRequest {
     pub payment_key: PaymentKey,
     /// Why, at most 200 characters.
     pub reason: String,
+    /// How much; `None` for all that is left.
+    pub part: Option<CancelPart>,
+    /// Where the money of a deposited virtual account goes.
+    pub refund_account: Option<RefundAccount>,
     /// This attempt's idempotency key.
     pub key: AttemptKey,
+}
+
+/// A part of a payment's money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CancelPart {
+    /// How much goes back.
+    pub amount: Money,
+    /// What is left before it, as we believe: Toss refuses when it sees something else.
+    pub balance: Money,
 }
 
 /// What kind of definitive or indefinite refusal Toss's error code is.
@@ -118,7 +131,7 @@ pub trait PaymentGateway: Send + Sync {
     /// Approves a payment. MUST send the given key as `Idempotency-Key`.
     async fn confirm(&self, request: &ConfirmRequest) -> GatewayAnswer;
 
-    /// Gives all money back. MUST send the given key as `Idempotency-Key`.
+    /// Gives money back. MUST send the given key as `Idempotency-Key`.
     async fn cancel(&self, request: &CancelRequest) -> GatewayAnswer;
 
     /// Looks a payment up by its key.

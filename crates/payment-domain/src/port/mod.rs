@@ -9,8 +9,8 @@ mod reconcile;
 
 pub use buyers::BuyerPort;
 pub use gateway::{
-    CancelRequest, ConfirmRequest, GatewayAnswer, GatewayRejection, LookUp, PaymentGateway,
-    RejectionKind,
+    CancelPart, CancelRequest, ConfirmRequest, GatewayAnswer, GatewayRejection, LookUp,
+    PaymentGateway, RejectionKind,
 };
 pub use payments::{Applied, CheckoutKey, DuePayment, Inserted, PaymentRepository, Vitals};
 pub use products::{HoldReply, HoldRequest, PricedProduct, ProductPort};

@@ -3,7 +3,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kernel::{IdempotencyKey, OrderId, StoreError, Timestamp, UserId};
 
-use crate::model::{Attempt, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction};
+use crate::model::{
+    Attempt, Cancel, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction,
+};
 
 /// A client's idempotency key of one checkout, scoped to the user, with the fingerprint of what was
 /// asked under it.
@@ -93,7 +95,7 @@ pub trait PaymentRepository: Send + Sync {
 
     /// Stores a change if the payment still has the expected status **and** fence, decided by one
     /// conditional update. MUST store the payment's new state, the history entry, the attempt, the
-    /// transaction and the outbox message together or not at all, and MUST return `Stale` without
+    /// cancel, the transaction and the outbox message together or not at all, and MUST return `Stale` without
     /// any effect otherwise. MUST refuse the end of an attempt that was never begun with
     /// [`StoreError::Corrupt`], without any effect. The outbox message is due at the change's time.
     async fn apply(&self, change: &Change) -> Result<Applied, StoreError>;
@@ -122,6 +124,9 @@ pub trait PaymentRepository: Send + Sync {
 
     /// All attempts, by number.
     async fn attempts(&self, order_id: &OrderId) -> Result<Vec<Attempt>, StoreError>;
+
+    /// All cancels, by number.
+    async fn cancels(&self, order_id: &OrderId) -> Result<Vec<Cancel>, StoreError>;
 
     /// All history entries, oldest first.
     async fn history(&self, order_id: &OrderId) -> Result<Vec<HistoryEntry>, StoreError>;

@@ -1,6 +1,8 @@
 use async_trait::async_trait;
 use kernel::{Fence, Money, OrderId, ProductId, Quantity, StoreError};
 
+use crate::model::RestockLine;
+
 /// A product as a checkout needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PricedProduct {
@@ -50,6 +52,16 @@ pub trait ProductPort: Send + Sync {
     /// Gives the order's stock back. MUST be idempotent, MUST leave a tombstone under `fence` when
     /// nothing is held, and MUST spare stock that was held under a higher fence.
     async fn release(&self, order_id: &OrderId, fence: Fence) -> Result<(), StoreError>;
+
+    /// Puts sold pieces of the order back, under the fence of the change that says so. MUST be
+    /// idempotent by order id and fence, and MUST fail, without any effect, while the order's stock
+    /// is not sold or has fewer pieces than these: the instruction then stays and is given again.
+    async fn restock(
+        &self,
+        order_id: &OrderId,
+        fence: Fence,
+        lines: &[RestockLine],
+    ) -> Result<(), StoreError>;
 
     /// Marks the order's held stock as sold. MUST be idempotent, and MUST fail when nothing is held:
     /// the instruction then stays and is given again.

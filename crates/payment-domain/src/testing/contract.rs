@@ -1,5 +1,6 @@
 //! The contract of [`PaymentRepository`]: every adapter passes [`all`] on an empty store.
 
+mod cancels;
 pub mod reconcile;
 mod time;
 
@@ -33,6 +34,7 @@ pub async fn all(repository: Repository) {
     a_stale_change_has_no_effect(&repository).await;
     a_change_that_cannot_be_stored_whole_has_no_effect(&repository).await;
     a_refused_insert_leaves_its_checkout_key_free(&repository).await;
+    cancels::a_cancel_is_stored_with_its_change_and_then_replaced(&repository).await;
     one_of_many_claims_wins(&repository).await;
     time::due_payments_come_earliest_first(&repository).await;
     messages_live_until_they_are_delivered(&repository).await;

@@ -92,6 +92,7 @@ pub fn gateway_payment(payment: &Payment) -> GatewayPayment {
         deposit_lapsed: false,
         secret: Some("ps_secret".into()),
         transaction_key: Some("txn-1".into()),
+        cancels: Vec::new(),
         failure: None,
     }
 }

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use kernel::{IdempotencyKey, OrderId, StoreError, Timestamp, UserId};
 
 use crate::model::{
-    Attempt, AttemptChange, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, PaymentStatus,
-    Transaction,
+    Attempt, AttemptChange, Cancel, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment,
+    PaymentStatus, Transaction,
 };
 use crate::port::{
     Applied, CheckoutKey, DuePayment, Found, Inserted, PaymentRepository, Run, Vitals,
@@ -20,6 +20,7 @@ struct Tables {
     payments: BTreeMap<OrderId, Payment>,
     keys: BTreeMap<(UserId, String), (OrderId, String)>,
     attempts: BTreeMap<OrderId, Vec<Attempt>>,
+    cancels: BTreeMap<(OrderId, u32), Cancel>,
     history: BTreeMap<OrderId, Vec<HistoryEntry>>,
     transactions: BTreeMap<OrderId, Vec<Transaction>>,
     outbox: BTreeMap<OutboxKey, OutboxMessage>,
@@ -145,6 +146,10 @@ impl PaymentRepository for InMemoryPayments {
             }
             None => {}
         }
+        if let Some(cancel) = &change.cancel {
+            let key = (id.clone(), cancel.number);
+            tables.cancels.insert(key, Cancel::clone(cancel));
+        }
         if let Some(transaction) = &change.transaction {
             tables
                 .transactions
@@ -249,6 +254,13 @@ impl PaymentRepository for InMemoryPayments {
             .get(order_id)
             .cloned()
             .unwrap_or_default())
+    }
+
+    async fn cancels(&self, order_id: &OrderId) -> Result<Vec<Cancel>, StoreError> {
+        let tables = self.tables();
+        let all = tables.cancels.iter();
+        let of_order = all.filter(|((id, _), _)| id == order_id);
+        Ok(of_order.map(|(_, cancel)| cancel.clone()).collect())
     }
 
     async fn history(&self, order_id: &OrderId) -> Result<Vec<HistoryEntry>, StoreError> {

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use kernel::{Fence, Money, OrderId, ProductId, Quantity, StoreError};
 
-use crate::model::{ProductPieces, StockState};
+use crate::model::{ProductPieces, RestockLine, StockState};
 use crate::port::{HoldReply, HoldRequest, PricedProduct, ProductPort, StockLedger};
 
 /// Pieces per product.
@@ -22,6 +22,7 @@ struct Contents {
     stock: BTreeMap<ProductId, i64>,
     initial: BTreeMap<ProductId, i64>,
     reservations: BTreeMap<OrderId, Reservation>,
+    restocked: BTreeSet<(OrderId, Fence)>,
     broken: bool,
 }
 
@@ -176,6 +177,46 @@ impl ProductPort for Shelf {
         contents
             .reservations
             .insert(order_id.clone(), Reservation::Released(fence));
+        Ok(())
+    }
+
+    async fn restock(
+        &self,
+        order_id: &OrderId,
+        fence: Fence,
+        lines: &[RestockLine],
+    ) -> Result<(), StoreError> {
+        let mut contents = self.working()?;
+        let refused = |why: &str| StoreError::Corrupt {
+            action: "put stock back",
+            source: why.into(),
+        };
+        if contents.restocked.contains(&(order_id.clone(), fence)) {
+            return Ok(());
+        }
+        let Some(Reservation::Sold(sold)) = contents.reservations.get(order_id).cloned() else {
+            return Err(refused("the order's stock is not sold"));
+        };
+        let mut sold: BTreeMap<_, _> = sold.into_iter().collect();
+        for line in lines {
+            let pieces = sold.get(&line.product_id).map_or(0, |left| left.get());
+            match pieces.checked_sub(line.quantity.get()) {
+                None => return Err(refused("the order has fewer pieces")),
+                Some(0) => {
+                    sold.remove(&line.product_id);
+                }
+                Some(rest) => {
+                    let rest = Quantity::new(i64::from(rest)).map_err(|_| refused("a quantity"))?;
+                    sold.insert(line.product_id, rest);
+                }
+            }
+        }
+        for line in lines {
+            *contents.stock.entry(line.product_id).or_default() += i64::from(line.quantity.get());
+        }
+        let kept = Reservation::Sold(sold.into_iter().collect());
+        contents.reservations.insert(order_id.clone(), kept);
+        contents.restocked.insert((order_id.clone(), fence));
         Ok(())
     }
 

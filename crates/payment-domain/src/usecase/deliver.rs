@@ -6,7 +6,7 @@ use std::time::Duration;
 use kernel::{OrderId, StoreError};
 
 use super::PaymentService;
-use crate::model::{OutboxMessage, StockInstruction};
+use crate::model::{OutboxKey, OutboxMessage, StockInstruction};
 
 /// The pause before the first redelivery; doubles up to [`RETRY_MAX`].
 const RETRY_MIN: Duration = Duration::from_secs(1);
@@ -44,6 +44,7 @@ impl PaymentService {
             StockInstruction::Release => {
                 self.ports.products.release(&key.order_id, key.fence).await
             }
+            StockInstruction::Restock => self.restock(key).await,
         };
         match delivered {
             Ok(()) => self.ports.payments.message_delivered(key).await,
@@ -56,5 +57,21 @@ impl PaymentService {
                 self.ports.payments.message_failed(key, retry_at).await
             }
         }
+    }
+    /// What goes back is in the cancel that the message's change has ended.
+    async fn restock(&self, key: &OutboxKey) -> Result<(), StoreError> {
+        let OutboxKey { order_id, fence } = key;
+        let cancels = self.ports.payments.cancels(order_id).await?;
+        let ended = cancels
+            .iter()
+            .find(|cancel| cancel.ended_fence == Some(*fence));
+        let Some(ended) = ended else {
+            return Err(StoreError::Corrupt {
+                action: "put stock back",
+                source: format!("no cancel of order {order_id} ended at fence {fence:?}").into(),
+            });
+        };
+        let products = &self.ports.products;
+        products.restock(order_id, *fence, &ended.restock).await
     }
 }

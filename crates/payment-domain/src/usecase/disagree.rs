@@ -36,6 +36,8 @@ impl PaymentService {
             order_id: owner.order_id.clone(),
             payment_key,
             reason: "결제 금액 또는 주문 불일치".into(),
+            part: None,
+            refund_account: None,
             key: AttemptKey::new(&owner.order_id, number),
         };
         let answer = self.ports.gateway.cancel(&request).await;

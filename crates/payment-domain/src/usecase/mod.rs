@@ -1,5 +1,6 @@
 //! The use cases. Each file reads from top to bottom: load, decide (pure), store, ask Toss, store.
 
+mod cancel;
 mod checkout;
 mod confirm;
 mod deliver;
@@ -22,8 +23,9 @@ use kernel::{Clock, IdGenerator, OrderId, PaymentKey, Randomness, StoreError};
 use crate::model::{OutboxMessage, Payment, Policy};
 use crate::port::{BuyerPort, DuePayment, PaymentGateway, PaymentRepository, ProductPort, Vitals};
 use crate::receiver::{
-    CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
-    Examined, PaymentReceiver, PaymentView, ReadError, ResolveCommand, ResolveError,
+    CancelCommand, CancelError, CancelOutcome, CheckoutCommand, CheckoutError, CheckoutOutcome,
+    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentReceiver, PaymentView,
+    ReadError, ResolveCommand, ResolveError,
 };
 
 /// Everything the use cases need of the outside.
@@ -80,6 +82,10 @@ impl PaymentReceiver for PaymentService {
         payment_key: PaymentKey,
     ) -> Result<ConfirmOutcome, ConfirmError> {
         self.confirm_payment(payment, payment_key).await
+    }
+
+    async fn cancel(&self, command: CancelCommand) -> Result<CancelOutcome, CancelError> {
+        self.cancel_payment(command).await
     }
 
     async fn read(&self, order_id: &OrderId) -> Result<PaymentView, ReadError> {

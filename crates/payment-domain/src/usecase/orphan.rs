@@ -111,6 +111,8 @@ impl PaymentService {
             order_id: order_id.clone(),
             payment_key,
             reason: "종료된 주문의 결제 자동 취소".into(),
+            part: None,
+            refund_account: None,
             key: AttemptKey::new(order_id, number),
         };
         match self.ports.gateway.cancel(&request).await {

@@ -33,10 +33,10 @@ impl PaymentService {
             PaymentStatus::Failed | PaymentStatus::Expired => {
                 self.seek_orphan(&payment, Search::Keys).await
             }
-            PaymentStatus::Done
-            | PaymentStatus::PartialCanceled
-            | PaymentStatus::Canceled
-            | PaymentStatus::Quarantined => Ok(()),
+            PaymentStatus::Done | PaymentStatus::PartialCanceled => {
+                self.recover_paid(&payment).await
+            }
+            PaymentStatus::Canceled | PaymentStatus::Quarantined => Ok(()),
         }
     }
 
@@ -52,10 +52,15 @@ impl PaymentService {
             PaymentStatus::Failed | PaymentStatus::Expired => {
                 self.seek_orphan(&payment, Search::KeysAndOrder).await?;
             }
+            // A cancel that owns its lease asks Toss itself; else Toss is asked what it gave back.
+            PaymentStatus::Done | PaymentStatus::PartialCanceled => {
+                let now = self.ports.clock.now();
+                if payment.due_at.is_none_or(|due| due <= now) {
+                    self.recover_paid(&payment).await?;
+                }
+            }
             PaymentStatus::Ready
             | PaymentStatus::InProgress
-            | PaymentStatus::Done
-            | PaymentStatus::PartialCanceled
             | PaymentStatus::Canceled
             | PaymentStatus::Quarantined => self.recover_payment(order_id).await?,
         }

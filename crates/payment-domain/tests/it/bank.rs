@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use kernel::{Money, OrderId, PaymentKey};
-use payment_domain::model::{GatewayPayment, GatewayStatus, Payment};
+use payment_domain::model::{GatewayCancel, GatewayPayment, GatewayStatus, Payment};
 use payment_domain::port::{
     CancelRequest, ConfirmRequest, GatewayAnswer, LookUp, PaymentGateway, RejectionKind,
 };
@@ -76,6 +76,7 @@ struct Vault {
     payments: BTreeMap<String, GatewayPayment>,
     answers: BTreeMap<String, GatewayAnswer>,
     mishaps: VecDeque<Mishap>,
+    cancel_mishaps: VecDeque<Mishap>,
     blind_looks: u32,
     /// Looks at a virtual account, and whether its deposit comes.
     deposit: (u32, bool),
@@ -108,6 +109,29 @@ impl Bank {
         if mishap == Mishap::UnclearTwice {
             vault.mishaps.push_back(Mishap::UnclearAndOpen);
         }
+    }
+
+    /// What goes wrong with the next cancels.
+    pub(crate) fn expect_cancel(&self, mishap: Mishap) {
+        let mut vault = self.vault();
+        vault.cancel_mishaps.push_back(mishap);
+        if mishap == Mishap::UnclearTwice {
+            vault.cancel_mishaps.push_back(Mishap::UnclearAndOpen);
+        }
+    }
+
+    /// Somebody gives money back at the bank's own counter.
+    pub(crate) fn give_back_at_the_counter(&self, key: &str, amount: Money) {
+        let mut vault = self.vault();
+        let payment = vault.payments.get_mut(key).unwrap();
+        give_back(payment, amount, "at the counter");
+    }
+
+    /// How often money went back, ever.
+    pub(crate) fn cancels(&self) -> usize {
+        let vault = self.vault();
+        let payments = vault.payments.values();
+        payments.map(|shown| shown.cancels.len()).sum()
     }
 
     /// How often money was taken, ever.
@@ -177,6 +201,48 @@ impl Vault {
         done(payment.clone())
     }
 
+    /// The same for a cancel.
+    fn cancel(&mut self, request: &CancelRequest, mishap: Mishap) -> GatewayAnswer {
+        if let Some(answer) = self.answers.get(request.key.as_str()) {
+            return answer.clone();
+        }
+        let answer = self.decide_cancel(request, mishap);
+        self.answers.insert(request.key.to_string(), answer.clone());
+        answer
+    }
+
+    fn decide_cancel(&mut self, request: &CancelRequest, mishap: Mishap) -> GatewayAnswer {
+        let Some(payment) = self.payments.get_mut(request.payment_key.as_str()) else {
+            return rejected(RejectionKind::UnknownPayment, "NOT_FOUND_PAYMENT");
+        };
+        let balance = payment.balance.unwrap_or_default();
+        match payment.status {
+            GatewayStatus::Done | GatewayStatus::PartialCanceled if balance > Money::ZERO => {}
+            _ => return rejected(RejectionKind::AlreadyProcessed, "ALREADY_CANCELED_PAYMENT"),
+        }
+        let amount = request.part.map_or(balance, |part| part.amount);
+        if request.part.is_some_and(|part| part.balance != balance) {
+            return rejected(RejectionKind::Declined, "NOT_MATCHES_REFUNDABLE_AMOUNT");
+        }
+        if amount > balance {
+            return rejected(RejectionKind::Declined, "NOT_CANCELABLE_AMOUNT");
+        }
+        match mishap {
+            Mishap::Declined => {
+                return rejected(RejectionKind::Declined, "EXCEED_MAX_REFUND_DUE");
+            }
+            Mishap::UnclearAndOpen | Mishap::UnclearTwice => {
+                return rejected(RejectionKind::Unclear, "PROVIDER_ERROR");
+            }
+            _ => {}
+        }
+        give_back(payment, amount, &request.reason);
+        if mishap == Mishap::UnclearAndApproved {
+            return rejected(RejectionKind::Unclear, "FAILED_REFUND_PROCESS");
+        }
+        done(payment.clone())
+    }
+
     /// What a look-up shows of the payment under this key.
     fn show(&mut self, key: &str) -> LookUp {
         if self.is_blind() {
@@ -206,6 +272,26 @@ impl Vault {
         self.blind_looks = self.blind_looks.saturating_sub(1);
         blind
     }
+}
+
+/// As Toss does it: parts that add up to everything leave the payment partly canceled.
+fn give_back(payment: &mut GatewayPayment, amount: Money, reason: &str) {
+    let balance = payment.balance.unwrap_or_default();
+    let whole = Some(amount) == payment.total;
+    payment.status = if whole {
+        GatewayStatus::Canceled
+    } else {
+        GatewayStatus::PartialCanceled
+    };
+    payment.balance = balance.checked_sub(amount);
+    let transaction_key = Some(format!("cancel-{}", payment.cancels.len() + 1));
+    payment.transaction_key.clone_from(&transaction_key);
+    payment.cancels.push(GatewayCancel {
+        transaction_key,
+        amount: Some(amount),
+        reason: Some(reason.to_owned()),
+        at: None,
+    });
 }
 
 #[async_trait]
@@ -248,22 +334,21 @@ impl PaymentGateway for Bank {
 
     async fn cancel(&self, request: &CancelRequest) -> GatewayAnswer {
         let mut vault = self.vault();
-        if let Some(answer) = vault.answers.get(request.key.as_str()) {
-            return answer.clone();
-        }
-        let answer = match vault.payments.get_mut(request.payment_key.as_str()) {
-            Some(payment) if payment.status == GatewayStatus::Done => {
-                payment.status = GatewayStatus::Canceled;
-                payment.balance = Some(Money::ZERO);
-                done(payment.clone())
+        let mishap = vault.cancel_mishaps.pop_front().unwrap_or(Mishap::None);
+        match mishap {
+            Mishap::NeverArrived => lost(),
+            Mishap::NotSent => GatewayAnswer::NotSent {
+                reason: "connection refused".into(),
+            },
+            Mishap::StillRunning => {
+                rejected(RejectionKind::StillRunning, "IDEMPOTENT_REQUEST_PROCESSING")
             }
-            Some(_) => rejected(RejectionKind::AlreadyProcessed, "ALREADY_CANCELED_PAYMENT"),
-            None => rejected(RejectionKind::UnknownPayment, "NOT_FOUND_PAYMENT"),
-        };
-        vault
-            .answers
-            .insert(request.key.to_string(), answer.clone());
-        answer
+            Mishap::AnswerLost => {
+                vault.cancel(request, mishap);
+                lost()
+            }
+            _ => vault.cancel(request, mishap),
+        }
     }
 
     async fn look_up(&self, payment_key: &PaymentKey) -> LookUp {

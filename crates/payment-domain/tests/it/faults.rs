@@ -13,7 +13,8 @@ use kernel::{
     Fence, IdempotencyKey, OrderId, PaymentKey, ProductId, StoreError, Timestamp, UserId,
 };
 use payment_domain::model::{
-    Attempt, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction,
+    Attempt, Cancel, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, RestockLine,
+    Transaction,
 };
 use payment_domain::port::{
     Applied, CancelRequest, CheckoutKey, ConfirmRequest, DuePayment, GatewayAnswer, HoldReply,
@@ -208,6 +209,10 @@ impl PaymentRepository for Fused<dyn PaymentRepository> {
         self.fuse.store(|| self.port.attempts(order_id)).await
     }
 
+    async fn cancels(&self, order_id: &OrderId) -> Result<Vec<Cancel>, StoreError> {
+        self.fuse.store(|| self.port.cancels(order_id)).await
+    }
+
     async fn history(&self, order_id: &OrderId) -> Result<Vec<HistoryEntry>, StoreError> {
         self.fuse.store(|| self.port.history(order_id)).await
     }
@@ -251,6 +256,17 @@ impl ProductPort for Fused<dyn ProductPort> {
 
     async fn release(&self, order_id: &OrderId, fence: Fence) -> Result<(), StoreError> {
         self.fuse.store(|| self.port.release(order_id, fence)).await
+    }
+
+    async fn restock(
+        &self,
+        order_id: &OrderId,
+        fence: Fence,
+        lines: &[RestockLine],
+    ) -> Result<(), StoreError> {
+        self.fuse
+            .store(|| self.port.restock(order_id, fence, lines))
+            .await
     }
 
     async fn sell(&self, order_id: &OrderId) -> Result<(), StoreError> {

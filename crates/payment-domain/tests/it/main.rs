@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bank;
+mod cancel;
 mod checkout;
 mod confirm;
 mod contract;

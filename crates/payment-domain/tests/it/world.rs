@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use kernel::{Clock, Fence};
-use payment_domain::model::{GatewayStatus, Payment, PaymentStatus, Policy};
+use payment_domain::model::{
+    GatewayStatus, Payment, PaymentStatus, Policy, running_cancel, still_sold,
+};
 use payment_domain::port::{LookUp, PaymentGateway, PaymentRepository, ProductPort};
 use payment_domain::testing::{
     FixedRandomness, InMemoryPayments, ManualClock, NumberedIds, Shelf, order_id, payment_key,
@@ -196,6 +198,8 @@ impl World {
         match payment.status {
             PaymentStatus::Done => {
                 assert_eq!(self.bank.net(), 210_000, "{when}");
+                let cancels = self.payments.cancels(&payment.order_id).await.unwrap();
+                assert_eq!(running_cancel(&cancels), None, "{when}");
                 assert_eq!((held, sold), (vec![0, 0], vec![3, 2]), "{when}");
             }
             PaymentStatus::Ready | PaymentStatus::Failed | PaymentStatus::Expired => {
@@ -205,11 +209,24 @@ impl World {
             PaymentStatus::Quarantined => {
                 assert_eq!((held, sold), (vec![3, 2], vec![0, 0]), "{when}");
             }
+            // What went back on the shelf is the cancels' business.
+            PaymentStatus::PartialCanceled | PaymentStatus::Canceled => {
+                assert_eq!(held, [0, 0], "{when}");
+                let cancels = self.payments.cancels(&payment.order_id).await.unwrap();
+                assert_eq!(running_cancel(&cancels), None, "{when}");
+                let left = still_sold(&payment, &cancels);
+                let left = [1, 2].map(|id| {
+                    let id = kernel::ProductId::new(id).unwrap();
+                    left.get(&id).copied().map_or(0, i64::from)
+                });
+                assert_eq!(sold, left, "{when}");
+                let nothing_left = payment.balance == kernel::Money::ZERO;
+                let canceled = payment.status == PaymentStatus::Canceled;
+                assert_eq!(nothing_left, canceled, "{when}");
+            }
             PaymentStatus::InProgress
             | PaymentStatus::Unknown
-            | PaymentStatus::WaitingForDeposit
-            | PaymentStatus::PartialCanceled
-            | PaymentStatus::Canceled => panic!("left {} {when}", payment.status),
+            | PaymentStatus::WaitingForDeposit => panic!("left {} {when}", payment.status),
         }
     }
 

@@ -7,6 +7,6 @@ mod reservation;
 pub use balance::StockBalance;
 pub use product::{InvalidProduct, NewProduct, Product, ProductPatch, Stock};
 pub use reservation::{
-    Hold, HoldDecision, ReleaseDecision, Reservation, ReservationLine, ReservationState,
-    SellDecision, decide_hold, decide_release, decide_sell,
+    Hold, HoldDecision, ReleaseDecision, Reservation, ReservationLine, ReservationState, Restock,
+    RestockOutcome, SellDecision, decide_hold, decide_release, decide_sell,
 };

@@ -96,6 +96,31 @@ pub enum SellDecision {
     NotHeld,
 }
 
+/// What became of pieces that were to go back after their sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestockOutcome {
+    /// They are back on the shelf.
+    Restocked,
+    /// They went back earlier, under the same fence; nothing changed.
+    AlreadyRestocked,
+    /// The order's stock is not sold; nothing changed.
+    NotSold,
+    /// The order has fewer sold pieces of this product, or its stock has no room for them; nothing
+    /// changed.
+    TooMany(ProductId),
+}
+
+/// Sold pieces that go back on the shelf, because their money went back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restock {
+    /// Of which order.
+    pub order_id: OrderId,
+    /// The payment's fence when it said so; names this return among the order's others.
+    pub fence: Fence,
+    /// What goes back; product ids are unique.
+    pub lines: Vec<ReservationLine>,
+}
+
 /// Decides a hold under `fence`, given the stored state and fence, if any.
 pub fn decide_hold(stored: Option<(ReservationState, Fence)>, fence: Fence) -> HoldDecision {
     match stored {

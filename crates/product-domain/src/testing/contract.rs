@@ -1,5 +1,7 @@
 //! The contract of [`ProductRepository`]: every adapter passes [`all`] on an empty store.
 
+mod restock;
+
 use std::sync::Arc;
 
 use kernel::{Clock, Fence, Money, OrderId, ProductId, Quantity, SellerId, SystemClock, Timestamp};
@@ -27,6 +29,8 @@ pub async fn all(repository: Repository) {
     a_later_fence_may_hold_again(&repository).await;
     a_late_release_spares_a_later_hold(&repository).await;
     sold_stock_stays_sold(&repository).await;
+    restock::sold_pieces_go_back_once_and_never_more_than_were_sold(&repository).await;
+    restock::many_returns_at_once_give_back_what_was_sold(&repository).await;
     concurrent_holds_never_oversell(&repository).await;
     one_order_held_at_once_by_many_takes_stock_once(&repository).await;
     every_piece_is_accounted_for(&repository).await;

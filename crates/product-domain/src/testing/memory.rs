@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -6,7 +6,8 @@ use kernel::{Fence, OrderId, ProductId, StoreError, Timestamp};
 
 use crate::model::{
     Hold, HoldDecision, NewProduct, Product, ProductPatch, ReleaseDecision, Reservation,
-    ReservationState, SellDecision, Stock, StockBalance, decide_hold, decide_release, decide_sell,
+    ReservationState, Restock, RestockOutcome, SellDecision, Stock, StockBalance, decide_hold,
+    decide_release, decide_sell,
 };
 use crate::port::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
 
@@ -14,6 +15,7 @@ use crate::port::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
 struct Tables {
     products: BTreeMap<ProductId, Product>,
     reservations: BTreeMap<OrderId, Reservation>,
+    restocked: BTreeSet<(OrderId, Fence)>,
     /// Initial pieces, and the sum of all adjustments.
     books: BTreeMap<ProductId, (i64, i64)>,
 }
@@ -221,6 +223,55 @@ impl ProductRepository for InMemoryProducts {
             kept.state = ReservationState::Sold;
         }
         Ok(decision)
+    }
+
+    async fn restock(
+        &self,
+        restock: &Restock,
+        _now: Timestamp,
+    ) -> Result<RestockOutcome, StoreError> {
+        let mut tables = self.tables();
+        let Restock {
+            order_id,
+            fence,
+            lines,
+        } = restock;
+        let name = (order_id.clone(), *fence);
+        let kept = match tables.reservations.get(order_id) {
+            Some(kept) if kept.state == ReservationState::Sold => kept,
+            Some(_) | None => return Ok(RestockOutcome::NotSold),
+        };
+        if tables.restocked.contains(&name) {
+            return Ok(RestockOutcome::AlreadyRestocked);
+        }
+        let (mut left, mut stocks) = (kept.lines.clone(), BTreeMap::new());
+        for line in lines {
+            let id = line.product_id;
+            let sold = left.iter_mut().find(|kept| kept.product_id == id);
+            let stock = tables.products.get(&id).map(|product| product.stock);
+            let room = stock.and_then(|stock| moved(stock, pieces(line.quantity)));
+            let (Some(sold), Some(stock)) = (sold, room) else {
+                return Ok(RestockOutcome::TooMany(id));
+            };
+            match pieces(sold.quantity) - pieces(line.quantity) {
+                0 => left.retain(|kept| kept.product_id != id),
+                rest => match kernel::Quantity::new(rest) {
+                    Ok(quantity) => sold.quantity = quantity,
+                    Err(_) => return Ok(RestockOutcome::TooMany(id)),
+                },
+            }
+            stocks.insert(id, stock);
+        }
+        for (id, stock) in stocks {
+            if let Some(product) = tables.products.get_mut(&id) {
+                product.stock = stock;
+            }
+        }
+        if let Some(kept) = tables.reservations.get_mut(order_id) {
+            kept.lines = left;
+        }
+        tables.restocked.insert(name);
+        Ok(RestockOutcome::Restocked)
     }
 
     async fn reservation(&self, order_id: &OrderId) -> Result<Option<Reservation>, StoreError> {

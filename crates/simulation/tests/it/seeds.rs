@@ -13,10 +13,12 @@ fn seeds() -> u64 {
 }
 
 /// What only some schedules contain, and the random schedules as a whole must.
-const PARTS: [&str; 23] = [
+const PARTS: [&str; 25] = [
     "answers of the bank delayed",
     "answers of the bank lost",
     "books compared with the bank's",
+    "cancels that gave money back",
+    "cancels without a certain answer",
     "checkouts repeated under their key",
     "clients that hung up",
     "confirms turned away by the breaker",

@@ -12,6 +12,7 @@ use kernel::{Fence, IdempotencyKey, OrderId, StoreError, UserId, micros};
 use payment_domain::model::{AttemptChange, Change, OutboxKey, Payment, PaymentStatus};
 use payment_domain::port::{Applied, CheckoutKey, Inserted};
 
+use super::cancels::CancelRow;
 use super::journal::{
     AttemptEnd, AttemptRow, HistoryRow, OutboxRow, QuarantineRow, TransactionRow,
 };
@@ -218,6 +219,7 @@ struct Writes {
     history: Vec<HistoryRow>,
     begun: Vec<AttemptRow>,
     ended: Vec<AttemptRow>,
+    cancels: Vec<CancelRow>,
     quarantined: Vec<QuarantineRow>,
     /// Orders that leave the quarantine.
     resolved: Vec<String>,
@@ -287,6 +289,10 @@ impl Writes {
             return Ok(Applied::Stale);
         }
         let event = PaymentRow::encode(&change.after)?;
+        let cancel = change.cancel.as_ref();
+        let cancel = cancel
+            .map(|cancel| CancelRow::encode(id, cancel))
+            .transpose()?;
         match &change.attempt {
             None => {}
             Some(AttemptChange::Start(attempt)) => self.begun.push(AttemptRow::encode(id, attempt)),
@@ -298,6 +304,7 @@ impl Writes {
                 self.ended.push(attempt.ended(end));
             }
         }
+        self.cancels.extend(cancel);
         self.changed.push(event);
         self.history.push(HistoryRow::encode(id, &change.history));
         let was_quarantined = change.expected_status == PaymentStatus::Quarantined;
@@ -333,7 +340,8 @@ impl Writes {
             + Inserts<TransactionRow>
             + Inserts<OutboxRow>
             + Replaces<PaymentRow>
-            + Replaces<AttemptRow>,
+            + Replaces<AttemptRow>
+            + Replaces<CancelRow>,
     {
         let mut checkouts = self.checkouts;
         checkouts.sort_by_key(CheckoutKeyRow::key);
@@ -343,6 +351,7 @@ impl Writes {
         connection.replace_all(self.changed).await?;
         connection.replace_all(self.ended).await?;
         connection.insert_all(self.begun).await?;
+        connection.replace_all(self.cancels).await?;
         connection.insert_all(self.history).await?;
         connection.insert_all(self.quarantined).await?;
         connection.insert_all(self.transactions).await?;

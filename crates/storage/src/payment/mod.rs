@@ -1,8 +1,9 @@
-//! Payments: the tables `payment_event`, `payment_order`, `payment_attempt`, `payment_history`,
+//! Payments: the tables `payment_event`, `payment_order`, `payment_attempt`, `payment_cancel`, `payment_history`,
 //! `payment_transaction`, `payment_outbox`, `payment_quarantine`, `checkout_idempotency`,
 //! `reconcile_run` and `reconcile_break`.
 
 mod batch;
+mod cancels;
 mod journal;
 mod queue;
 mod reconcile;
@@ -18,17 +19,18 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use kernel::{IdempotencyKey, OrderId, StoreError, Timestamp, UserId, from_micros, micros};
 use payment_domain::model::{
-    Attempt, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction,
+    Attempt, Cancel, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, Transaction,
 };
 use payment_domain::port::{Applied, CheckoutKey, DuePayment, Inserted, PaymentRepository, Vitals};
 
 use self::batch::PaymentAnswer;
 pub(crate) use self::batch::PaymentUnit;
+use self::cancels::CancelRow;
 use self::journal::{AttemptRow, HistoryRow, OutboxRow, TransactionRow};
 use self::rows::{LineRow, PaymentRow};
 use self::schema::{
-    checkout_idempotency, payment_attempt, payment_event, payment_history, payment_order,
-    payment_outbox, payment_quarantine, payment_transaction,
+    checkout_idempotency, payment_attempt, payment_cancel, payment_event, payment_history,
+    payment_order, payment_outbox, payment_quarantine, payment_transaction,
 };
 use crate::database::Database;
 use crate::group::Turn;
@@ -84,19 +86,20 @@ impl PaymentRepository for Payments {
     }
 
     async fn find(&self, order_id: &OrderId) -> Result<Option<Payment>, StoreError> {
-        // Two queries without a transaction: lines are stored with their payment and never change.
+        // One round trip. The payment's columns come once for each line, which costs less.
         with_conn!(&self.database, "find a payment", |connection| {
+            let lines = payment_order::order_id.eq(payment_event::order_id);
             let query = payment_event::table
-                .find(order_id.as_str())
-                .select(PaymentRow::as_select());
-            let Some(row) = query.first(connection).await.optional()? else {
+                .left_join(payment_order::table.on(lines))
+                .filter(payment_event::order_id.eq(order_id.as_str()))
+                .order(payment_order::line_no)
+                .select((PaymentRow::as_select(), Option::<LineRow>::as_select()));
+            let rows: Vec<(PaymentRow, Option<LineRow>)> = query.load(connection).await?;
+            let (mut events, lines): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+            let Some(event) = events.pop() else {
                 return Ok(None);
             };
-            let lines = payment_order::table
-                .filter(payment_order::order_id.eq(order_id.as_str()))
-                .order(payment_order::line_no)
-                .select(LineRow::as_select());
-            Ok(Some(row.decode(lines.load(connection).await?)?))
+            Ok(Some(event.decode(lines.into_iter().flatten().collect())?))
         })
     }
 
@@ -166,6 +169,21 @@ impl PaymentRepository for Payments {
                 .await?
                 .into_iter()
                 .map(AttemptRow::decode)
+                .collect()
+        })
+    }
+
+    async fn cancels(&self, order_id: &OrderId) -> Result<Vec<Cancel>, StoreError> {
+        with_conn!(&self.database, "read a payment's cancels", |connection| {
+            let query = payment_cancel::table
+                .filter(payment_cancel::order_id.eq(order_id.as_str()))
+                .order(payment_cancel::cancel_no)
+                .select(CancelRow::as_select());
+            query
+                .load(connection)
+                .await?
+                .into_iter()
+                .map(CancelRow::decode)
                 .collect()
         })
     }

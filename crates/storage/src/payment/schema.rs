@@ -57,6 +57,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    payment_cancel (order_id, cancel_no) {
+        order_id -> Text,
+        cancel_no -> BigInt,
+        amount -> BigInt,
+        reason -> Text,
+        refund_account -> Nullable<Text>,
+        restock -> Text,
+        idempotency_key -> Nullable<Text>,
+        fingerprint -> Nullable<Text>,
+        attempt_no -> BigInt,
+        state -> Text,
+        ended_fence -> Nullable<BigInt>,
+        balance_after -> Nullable<BigInt>,
+        refusal_kind -> Nullable<Text>,
+        refusal_code -> Nullable<Text>,
+        refusal_message -> Nullable<Text>,
+        requested_at -> BigInt,
+    }
+}
+
+diesel::table! {
     payment_history (order_id, fence) {
         order_id -> Text,
         fence -> BigInt,
@@ -137,3 +158,5 @@ diesel::table! {
         mended -> BigInt,
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(payment_event, payment_order);

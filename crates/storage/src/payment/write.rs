@@ -6,14 +6,16 @@ use kernel::{StoreError, Timestamp, micros};
 use payment_domain::model::{AttemptChange, Change, OutboxKey, Payment, PaymentStatus};
 use payment_domain::port::{Applied, CheckoutKey, Inserted};
 
+use super::cancels::CancelRow;
 use super::journal::{
     AttemptEnd, AttemptRow, HistoryRow, OutboxRow, QuarantineRow, TransactionRow,
 };
 use super::rows::{CheckoutKeyRow, LineRow, PaymentRow, PaymentState};
 use super::schema::{
-    checkout_idempotency, payment_attempt, payment_event, payment_history, payment_order,
-    payment_outbox, payment_quarantine, payment_transaction,
+    checkout_idempotency, payment_attempt, payment_event, payment_history, payment_outbox,
+    payment_quarantine, payment_transaction,
 };
+use crate::bulk::{Inserts as _, Replaces as _, Reused};
 use crate::database::Database;
 use crate::error::{Fault, is_taken};
 use crate::transaction::End;
@@ -55,12 +57,8 @@ pub(super) async fn insert(
             .values(event)
             .execute(connection)
             .await?;
-        for line in LineRow::encode_all(payment) {
-            diesel::insert_into(payment_order::table)
-                .values(line)
-                .execute(connection)
-                .await?;
-        }
+        let lines: Vec<LineRow> = LineRow::encode_all(payment);
+        connection.insert_all(lines).await?;
         let entry = HistoryRow::encode(&payment.order_id, &payment.checked_out_entry());
         diesel::insert_into(payment_history::table)
             .values(entry)
@@ -79,12 +77,8 @@ pub(super) async fn apply(database: &Database, change: &Change) -> Result<Applie
             .filter(payment_event::status.eq(change.expected_status.as_str()))
             .filter(payment_event::fence.eq(change.expected_fence.get()));
         let state = PaymentState::encode(&change.after)?;
-        if diesel::update(expected)
-            .set(state)
-            .execute(connection)
-            .await?
-            == 0
-        {
+        let update = Reused(diesel::update(expected).set(state));
+        if update.execute(connection).await? == 0 {
             return Ok(End::RollBack(Applied::Stale));
         }
         let entry = HistoryRow::encode(id, &change.history);
@@ -104,12 +98,17 @@ pub(super) async fn apply(database: &Database, change: &Change) -> Result<Applie
             Some(AttemptChange::Finish { number, result }) => {
                 let end = AttemptEnd::encode(Some(result), Some(micros(change.history.at)));
                 let attempt = payment_attempt::table.find((id.as_str(), i64::from(*number)));
-                if diesel::update(attempt).set(end).execute(connection).await? == 0 {
+                let update = Reused(diesel::update(attempt).set(end));
+                if update.execute(connection).await? == 0 {
                     return Err(Fault::corrupt(format!(
                         "order {id} has no attempt {number}"
                     )));
                 }
             }
+        }
+        if let Some(cancel) = &change.cancel {
+            let row = CancelRow::encode(id, cancel)?;
+            connection.replace_all(vec![row]).await?;
         }
         let was_quarantined = change.expected_status == PaymentStatus::Quarantined;
         let is_quarantined = change.after.status == PaymentStatus::Quarantined;
@@ -142,10 +141,10 @@ pub(super) async fn apply(database: &Database, change: &Change) -> Result<Applie
 }
 
 pub(super) async fn delivered(database: &Database, key: &OutboxKey) -> Result<(), StoreError> {
-    with_tx!(database, DELIVERED, |connection| {
+    write_once!(database, DELIVERED, |connection| {
         let message = payment_outbox::table.find((key.order_id.as_str(), key.fence.get()));
-        diesel::delete(message).execute(connection).await?;
-        Ok(End::Commit(()))
+        Reused(diesel::delete(message)).execute(connection).await?;
+        Ok(())
     })
 }
 

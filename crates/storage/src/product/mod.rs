@@ -1,5 +1,6 @@
 //! Products, their stock and its reservations: the tables `product`, `product_sequence`,
-//! `product_initial_stock`, `stock_adjustment`, `stock_reservation` and `stock_reservation_line`.
+//! `product_initial_stock`, `stock_adjustment`, `stock_reservation`, `stock_reservation_line` and
+//! `stock_restock`.
 //!
 //! Every transaction locks an order's reservation before it touches a product, and products by
 //! rising id: two transactions can wait for one another, but never in a circle.
@@ -8,14 +9,15 @@ mod balance;
 mod batch;
 mod catalog;
 mod reservation;
+mod restock;
 mod rows;
 mod schema;
 
 use async_trait::async_trait;
 use kernel::{Fence, OrderId, ProductId, StoreError, Timestamp};
 use product_domain::model::{
-    Hold, NewProduct, Product, ProductPatch, Reservation, ReservationState, SellDecision,
-    StockBalance,
+    Hold, NewProduct, Product, ProductPatch, Reservation, ReservationState, Restock,
+    RestockOutcome, SellDecision, StockBalance,
 };
 use product_domain::{AdjustOutcome, Adjustment, HoldOutcome, ProductRepository};
 
@@ -122,6 +124,14 @@ impl ProductRepository for Products {
             StockAnswer::Sell(decision) => Ok(decision),
             other => Err(other.misplaced(reservation::SELL)),
         }
+    }
+
+    async fn restock(
+        &self,
+        restock: &Restock,
+        now: Timestamp,
+    ) -> Result<RestockOutcome, StoreError> {
+        restock::restock(&self.database, restock, now).await
     }
 
     async fn reservation(&self, order_id: &OrderId) -> Result<Option<Reservation>, StoreError> {

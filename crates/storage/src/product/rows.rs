@@ -2,7 +2,7 @@ use diesel::prelude::*;
 use kernel::{Fence, Money, OrderId, ProductId, Quantity, SellerId};
 use product_domain::model::{Product, ReservationLine, ReservationState, Stock};
 
-use super::schema::{product, stock_reservation, stock_reservation_line};
+use super::schema::{product, stock_reservation, stock_reservation_line, stock_restock};
 use crate::error::Fault;
 
 bulk!(
@@ -11,6 +11,7 @@ bulk!(
     changes [fence, state, updated_at]
 );
 bulk!(HeldLineRow => stock_reservation_line);
+bulk!(RestockRow => stock_restock);
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = product)]
@@ -162,10 +163,13 @@ impl HeldLineRow {
     }
 }
 
+/// Sold pieces that went back.
 #[derive(Insertable)]
-#[diesel(table_name = stock_reservation_line)]
-pub(super) struct NewLineRow<'a> {
-    pub(super) order_id: &'a str,
+#[diesel(table_name = stock_restock, treat_none_as_default_value = false)]
+pub(super) struct RestockRow {
+    pub(super) order_id: String,
+    pub(super) fence: i64,
     pub(super) product_id: i64,
     pub(super) quantity: i64,
+    pub(super) restocked_at: i64,
 }

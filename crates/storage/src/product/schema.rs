@@ -54,4 +54,14 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    stock_restock (order_id, fence, product_id) {
+        order_id -> Text,
+        fence -> BigInt,
+        product_id -> BigInt,
+        quantity -> BigInt,
+        restocked_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(product, product_sequence);

@@ -106,6 +106,19 @@ fn a_part_given_back_must_be_the_same_part() {
 }
 
 #[test]
+fn a_cancel_that_is_under_way_is_no_break() {
+    let mut done = books(PaymentStatus::Done);
+    done.due_at = Some(done.updated_at + SECOND);
+    for there in [
+        there(GatewayStatus::PartialCanceled, 10_000),
+        there(GatewayStatus::Canceled, 0),
+    ] {
+        assert_eq!(kind(&done, &there), Some(FindingKind::Pending));
+    }
+    assert_eq!(kind(&done, &there(GatewayStatus::Done, 210_000)), None);
+}
+
+#[test]
 fn money_for_an_unpaid_order_is_a_break_unless_toss_is_asked_again_anyway() {
     use PaymentStatus as S;
     let money = there(GatewayStatus::Done, 210_000);

@@ -180,12 +180,18 @@ fn unasked(books: &Books, reason: &str) -> Finding {
 /// delivered before.
 async fn mend(ports: &ReconcilePorts, seen: &Seen) -> Option<String> {
     let books = seen.books.as_ref()?;
-    let asks = seen.money.as_ref().is_some_and(|finding| {
-        matches!(
-            finding.kind,
-            FindingKind::Pending | FindingKind::MissingHere
-        )
-    });
+    let is_part = books.status == PaymentStatus::PartialCanceled;
+    let is_paid = is_part || books.status == PaymentStatus::Done;
+    let asks = seen
+        .money
+        .as_ref()
+        .is_some_and(|finding| match finding.kind {
+            FindingKind::Pending | FindingKind::MissingHere => true,
+            // Money that went back without this server is booked by a look.
+            FindingKind::Status => is_paid,
+            FindingKind::Amount => is_part,
+            FindingKind::MissingThere | FindingKind::Stock | FindingKind::Unasked => false,
+        });
     // A quarantined payment is an operator's to resolve.
     if asks && books.status != PaymentStatus::Quarantined {
         return Some(match recover(ports, books).await {

@@ -1,0 +1,2 @@
+DROP TABLE stock_restock;
+DROP TABLE payment_cancel;
