@@ -9,6 +9,7 @@ mod chromium;
 mod conformance;
 mod contract;
 mod controls;
+mod delays;
 mod faults;
 mod hostile;
 mod journal;

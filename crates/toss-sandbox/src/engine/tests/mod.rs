@@ -11,6 +11,7 @@ mod rebuild;
 mod transactions;
 mod v2;
 mod webhooks;
+mod window_billing;
 mod windows;
 
 use chrono::{DateTime, Utc};
