@@ -19,7 +19,7 @@ pub use self::invariants::Invariants;
 use crate::{
     ActiveFault, Call, CallTotals, Fault, JournalError, JournalFailure, LedgerRow, Rule,
     SandboxConfig,
-    engine::{ApiError, Engine, Method},
+    engine::{ApiError, Engine, Exchange, Method},
     http,
     journal::Journal,
 };
@@ -216,6 +216,12 @@ impl Sandbox {
     /// The latest API calls (as many as [`SandboxConfig::calls_max`]), oldest first.
     pub fn calls(&self) -> Vec<Call> {
         self.engine().calls(usize::MAX)
+    }
+
+    /// What a call sent and was answered, with card numbers and secrets masked; none if
+    /// [`EXCHANGES_MAX`](crate::engine::EXCHANGES_MAX) calls have come since.
+    pub fn exchange(&self, number: u64) -> Option<Exchange> {
+        self.engine().exchange(number)
     }
 
     /// How many API calls there have been, those forgotten included.

@@ -41,6 +41,7 @@ impl Engine {
             _ => answer,
         };
         self.calls.answered(number, answer.status, code_of(&answer));
+        self.exchanges.answered(number, &answer);
         Delivery::Answer(answer)
     }
 

@@ -44,6 +44,7 @@ impl Engine {
         let Ok((delay, effect)) = self.afflict(now, &request, order_id.as_deref()) else {
             return deliver(self.refuse(&request, number, &ApiError::new("INVALID_REQUEST")));
         };
+        self.exchanges.struck(number, delay, effect.as_ref());
         if let Some(delivery) = self.unreached(&request, number, effect.as_ref()) {
             return Reception {
                 delay,
@@ -145,7 +146,7 @@ impl Engine {
             Endpoint::Get | Endpoint::Cancel => Some(request.subject.clone()),
             _ => None,
         };
-        self.calls.arrive(Call {
+        let number = self.calls.arrive(Call {
             at: now,
             method: request.endpoint.method(),
             endpoint: request.endpoint,
@@ -154,7 +155,9 @@ impl Engine {
             idempotency_key: request.idempotency_key.clone(),
             status: None,
             code: None,
-        })
+        });
+        self.exchanges.arrive(number, request);
+        number
     }
 
     /// Toss reads `Basic base64(secretKey + ":")`; the colon is mandatory, the password empty.

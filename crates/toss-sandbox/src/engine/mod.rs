@@ -17,8 +17,10 @@ mod currency;
 mod direct;
 mod errors;
 mod exchange;
+mod exchanges;
 mod idempotency;
 mod intake;
+mod masking;
 mod method;
 mod method_view;
 mod news;
@@ -62,6 +64,7 @@ pub use self::{
     direct::Card,
     errors::{ApiError, ErrorSpec, Language, find as find_error},
     exchange::{Answer, ApiRequest, Content, Delivery, Pace, Reception, Step, Ticket},
+    exchanges::{EXCHANGE_BODY_MAX, EXCHANGES_MAX, Exchange},
     idempotency::KEY_LIFE,
     method::{GiftCertificate, Kind, Method, Terms},
     payment::{
@@ -85,6 +88,7 @@ use self::{
     billing::BillingBook,
     brandpay::BrandpayBook,
     calls::CallLog,
+    exchanges::ExchangeLog,
     idempotency::Idempotency,
     outbox::{News, Outbox},
     payouts::PayoutBook,
@@ -141,6 +145,7 @@ pub struct Engine {
     idempotency: Idempotency,
     faults: FaultBook,
     calls: CallLog,
+    exchanges: ExchangeLog,
     random: Random,
     seed: u64,
     clock_offset_ms: i64,
@@ -180,6 +185,7 @@ impl Engine {
             idempotency: Idempotency::new(config.idempotency_records_max),
             faults: FaultBook::new(config.seed),
             calls: CallLog::new(config.calls_max),
+            exchanges: ExchangeLog::default(),
             random: Random::new(config.seed),
             seed: config.seed,
             clock_offset_ms: 0,

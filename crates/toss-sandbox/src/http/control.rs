@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{error_response, header_language, json_response};
 use crate::{
-    JournalFailure, Sandbox,
+    Call, JournalFailure, Sandbox,
     engine::{Amount, ApiError, Currency, GiftCertificate, Language, Method, Sum, is_order_id},
 };
 
@@ -98,9 +98,31 @@ pub(super) async fn calls(
     };
     let (rows, totals) = {
         let engine = sandbox.engine();
-        (engine.calls(limit), engine.call_totals())
+        (engine.numbered_calls(limit), engine.call_totals())
     };
+    let rows = rows.into_iter();
+    let rows: Vec<_> = rows
+        .map(|(number, call)| NumberedCall { number, call })
+        .collect();
     listed(totals, rows)
+}
+
+#[derive(Debug, Serialize)]
+struct NumberedCall {
+    number: u64,
+    #[serde(flatten)]
+    call: Call,
+}
+
+/// What one call sent and was answered, masked.
+pub(super) async fn exchange(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
+    let number = request.match_info().get("number").unwrap_or_default();
+    let number = number.parse().ok();
+    let exchange = number.and_then(|number| sandbox.exchange(number));
+    match exchange.and_then(|exchange| serde_json::to_string(&exchange).ok()) {
+        Some(exchange) => json_response(200, exchange),
+        None => error_response(&request, &ApiError::new("NOT_FOUND")),
+    }
 }
 
 pub(super) async fn payments(

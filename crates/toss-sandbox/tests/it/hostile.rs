@@ -11,7 +11,7 @@ use toss_sandbox::{Effect, Endpoint, Fault, SandboxConfig, Target};
 use crate::bench::Bench;
 
 /// Every route beside the API's own: method, path, and a body that is taken.
-const ROUTES: [(&str, &str, &str); 28] = [
+const ROUTES: [(&str, &str, &str); 29] = [
     ("GET", "/v2/standard", ""),
     ("GET", "/sandbox", ""),
     ("GET", "/sandbox/console.js", ""),
@@ -66,6 +66,7 @@ const ROUTES: [(&str, &str, &str); 28] = [
     ("GET", "/sandbox/journal", ""),
     ("GET", "/sandbox/invariants", ""),
     ("GET", "/sandbox/calls", ""),
+    ("GET", "/sandbox/calls/{id}", ""),
     ("POST", "/sandbox/clock", r#"{"advanceSeconds":60}"#),
     ("GET", "/v1/nothing", ""),
 ];
