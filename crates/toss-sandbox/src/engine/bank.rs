@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     change::{Change, Changes, Opening},
+    direct::{Card, fixed_account},
     errors::ApiError,
     method::{Method, Terms},
     news::Chronicle,
@@ -81,6 +82,12 @@ impl Bank {
         new: NewPayment,
     ) -> String {
         let key = random.payment_key(now);
+        let fixed = match (&new.method, &new.terms.account_key) {
+            (Method::VirtualAccount { bank_code, .. }, Some(account_key)) => {
+                Some(fixed_account(bank_code, account_key))
+            }
+            _ => None,
+        };
         self.book(Change::Opened(Box::new(Opening {
             payment_key: key.clone(),
             order_id: new.order_id,
@@ -90,7 +97,11 @@ impl Bank {
             method: new.method,
             at: now,
             secret: random.secret(),
-            digits: random.digits(12),
+            digits: {
+                // Drawn in any case, so that nothing after it depends on it.
+                let drawn = random.digits(12);
+                fixed.unwrap_or(drawn)
+            },
             terms: new.terms.boxed(),
         })));
         key
@@ -142,7 +153,7 @@ impl Bank {
         now: DateTime<Utc>,
         key: &str,
         method: Method,
-        card_number: Option<String>,
+        card: Option<Card>,
         decline_at_confirm: Option<String>,
     ) -> Result<(), ApiError> {
         let payment = self
@@ -151,11 +162,16 @@ impl Bank {
         if payment.status != Status::Ready {
             return Err(ApiError::new("NOT_FOUND_PAYMENT_SESSION"));
         }
+        let card_points = match payment.terms().card_points_wanted {
+            Some(false) => false,
+            Some(true) | None => card.as_ref().is_some_and(|card| card.points),
+        };
         self.book(Change::Authenticated {
             payment_key: key.to_owned(),
             at: now,
             method,
-            card_number,
+            card_number: card.map(|card| card.masked),
+            card_points,
             decline_at_confirm,
         });
         Ok(())

@@ -35,9 +35,10 @@ impl Bank {
                 at,
                 method,
                 card_number,
+                card_points,
                 decline_at_confirm,
             } => {
-                let chosen = (method, card_number, decline_at_confirm);
+                let chosen = (method, card_number, card_points, decline_at_confirm);
                 self.authenticate_booked(&payment_key, at, chosen)
             }
             Change::Approved {
@@ -120,7 +121,12 @@ impl Bank {
         &mut self,
         key: &str,
         at: DateTime<Utc>,
-        (method, card_number, decline_at_confirm): (Method, Option<String>, Option<String>),
+        (method, card_number, card_points, decline_at_confirm): (
+            Method,
+            Option<String>,
+            bool,
+            Option<String>,
+        ),
     ) -> Result<(), Inconsistent> {
         let (_, payment) = self.standing("authentication of", key, &[Status::Ready])?;
         payment.method = method;
@@ -129,6 +135,9 @@ impl Bank {
         payment.decline_at_confirm = decline_at_confirm;
         if card_number.is_some() {
             payment.terms.get_or_insert_default().card_number = card_number;
+        }
+        if card_points {
+            payment.terms.get_or_insert_default().card_points = true;
         }
         Ok(())
     }

@@ -65,6 +65,9 @@ pub enum Change {
         /// The number of the card that the buyer typed, masked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         card_number: Option<String>,
+        /// Whether the card's points are used.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        card_points: bool,
         /// The code with which its confirm will be declined, if the buyer chose one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decline_at_confirm: Option<String>,

@@ -71,6 +71,7 @@ pub use self::{
         CONFIRM_LIFE, Cancel, DEPOSIT_LIFE, Payment, Reversal, Status, WINDOW_LIFE, korean_time,
     },
     payouts::{PAYOUT_DELAY, Payout, PayoutFate},
+    promotions::Discount,
     receipts::{CashReceipt, RECEIPT_DELAY},
     request::{IDEMPOTENCY_KEY_MAX, RefundAccount},
     sellers::Seller,

@@ -66,6 +66,9 @@ impl Bank {
         if payment.terms().escrow && amount < payment.amount {
             return error(escrow_code);
         }
+        if payment.is_below_discount(amount) {
+            return error("EXCEED_CANCEL_AMOUNT_DISCOUNT_AMOUNT");
+        }
         check_virtual_account(payment, body, amount)?;
         let (tax_free, tax_exemption) = refunded_untaxed(payment, body, amount)?;
         let deposited = matches!(payment.method, Method::VirtualAccount { .. })

@@ -52,7 +52,10 @@ impl Payment {
             paid_with: self.method_objects(now, base_url),
             cash_receipt: self.cash_receipt_view(base_url),
             cash_receipts: (),
-            discount: (),
+            discount: match self.discount() {
+                0 => None,
+                amount => Some(DiscountView { amount }),
+            },
             metadata: (!terms.metadata.is_empty()).then_some(&terms.metadata),
             cancels: (!self.cancels.is_empty()).then(|| {
                 self.cancels
@@ -131,7 +134,7 @@ pub struct PaymentView<'a> {
     paid_with: MethodObjects<'a>,
     cash_receipt: Option<PaymentReceiptView<'a>>,
     cash_receipts: (),
-    discount: (),
+    discount: Option<DiscountView>,
     metadata: Option<&'a BTreeMap<String, String>>,
     cancels: Option<Vec<CancelView<'a>>>,
     secret: Option<&'a String>,
@@ -178,7 +181,7 @@ impl<'a> CancelView<'a> {
             cancel_reason: &cancel.reason,
             tax_exemption_amount: payment.money(cancel.tax_exemption),
             canceled_at: korean_time(cancel.at),
-            card_discount_amount: 0,
+            card_discount_amount: payment.discount_returned(cancel),
             transfer_discount_amount: 0,
             easy_pay_discount_amount: 0,
             receipt_key: (),
@@ -200,6 +203,11 @@ struct PaymentReceiptView<'a> {
     receipt_url: String,
     amount: u64,
     tax_free_amount: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct DiscountView {
+    amount: u64,
 }
 
 #[derive(Debug, Serialize)]

@@ -1,5 +1,6 @@
 //! One test per rule of Toss's that the engine keeps.
 
+mod benefits;
 mod books;
 mod direct;
 mod everything;

@@ -7,7 +7,7 @@ pub(super) const MEASURED: &str = "measured by others";
 pub(super) const ASSUMED: &str = "assumed";
 
 /// What Toss does that its objects and codes do not show: the fact, its evidence, its test.
-pub(super) const QUIRKS: [(&str, &str, &str); 47] = [
+pub(super) const QUIRKS: [(&str, &str, &str); 51] = [
     (
         "A window lapses after 30 minutes, an authenticated payment after 10",
         DOCUMENTED,
@@ -237,6 +237,26 @@ pub(super) const QUIRKS: [(&str, &str, &str); 47] = [
         "No `vat` is in `taxExemptionAmount`, which goes back with the rest or as a cancel says",
         ASSUMED,
         "what_is_no_sale_is_untaxed_and_goes_back_with_the_rest",
+    ),
+    (
+        "`interestPayer`: the buyer; the merchant for `useFreeInstallmentPlan` and `freeInstallmentPlans`; the card company for what `GET /v1/promotions` lists",
+        DOCUMENTED,
+        "installments_say_who_pays_their_interest",
+    ),
+    (
+        "`useCardPoint` uses a card's points or forbids it, and else the buyer chooses; a card without any is declined at approval with `NOT_ALLOWED_POINT_USE`",
+        DOCUMENTED,
+        "points_are_used_where_the_card_has_them_and_the_page_allows_it",
+    ),
+    (
+        "`discountCode`: `discount.amount` is included in `card.amount`, and a partial cancel below it is `EXCEED_CANCEL_AMOUNT_DISCOUNT_AMOUNT`; that the first cancel takes all of it back, and that an unknown code is none, is assumed",
+        DOCUMENTED,
+        "an_instant_discount_is_the_card_company_s_and_goes_back_with_the_first_cancel",
+    ),
+    (
+        "`accountKey`: `accountType` 고정, and the same number for the same key and bank; sent as text or number",
+        MEASURED,
+        "a_fixed_account_keeps_its_number_for_every_order_of_its_key",
     ),
     (
         "Amounts may be sent as texts of a number",
