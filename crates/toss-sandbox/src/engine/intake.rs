@@ -96,10 +96,16 @@ impl Engine {
         order_id: Option<&str>,
     ) -> Result<(Duration, Option<Effect>), serde_json::Error> {
         if let Some(text) = request.fault.as_deref() {
-            let effect = serde_json::from_str(text)?;
-            // It befalls this call, which is the next to be struck.
+            let effect: Effect = serde_json::from_str(text)?;
+            // It befalls this call, which is the next to be struck; a webhook's, the next one
+            // about the call's order.
+            let order_id = order_id.filter(|_| effect.is_of_webhooks());
+            let target = Target {
+                endpoint: None,
+                order_id: order_id.map(str::to_owned),
+            };
             self.faults.inject_first(Fault {
-                target: Target::default(),
+                target,
                 effect,
                 times: Some(1),
             });
