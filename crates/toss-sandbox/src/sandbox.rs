@@ -184,6 +184,15 @@ impl Sandbox {
         self.done(self.act(|engine, now| engine.reverse_deposit(now, payment_key)))
     }
 
+    /// A wallet abroad refuses the cancel that is under way. Returns the Payment object as JSON
+    /// text.
+    ///
+    /// # Errors
+    /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if none is under way.
+    pub fn abort_cancel(&self, payment_key: &str) -> Result<String, ApiError> {
+        self.done(self.act(|engine, now| engine.abort_cancel(now, payment_key)))
+    }
+
     /// Ends all faults. Calls that already wait or hang keep doing so.
     pub fn clear_faults(&self) {
         self.engine().clear_faults();
@@ -274,6 +283,7 @@ impl Sandbox {
     pub(crate) fn act<T>(&self, act: impl FnOnce(&mut Engine, DateTime<Utc>) -> T) -> Done<T> {
         let now = self.now();
         let mut engine = self.engine();
+        engine.decide_cancels(now);
         let value = act(&mut engine, now);
         if engine.announce(now) {
             self.0.webhook_wakes.notify_one();

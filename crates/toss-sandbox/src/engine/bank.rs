@@ -60,6 +60,8 @@ pub(crate) struct Bank {
     pub(super) movements: Movements,
     pub(super) changes: Changes,
     pub(super) chronicle: Chronicle,
+    /// When cancels under way are decided on, and of which payments.
+    pub(super) deciding: Vec<(DateTime<Utc>, usize)>,
 }
 
 /// What a new payment needs to be told.

@@ -79,6 +79,18 @@ impl Bank {
                 let code = "EXPIRED_PAYMENT".to_owned();
                 self.end("expiry of", &payment_key, Status::Expired, code)
             }
+            Change::DepositReversed {
+                payment_key,
+                at,
+                transaction_key,
+            } => self.reverse(&payment_key, at, transaction_key),
+            other => self.apply_cancel(other),
+        }
+    }
+
+    /// Applies a change by which money goes back.
+    fn apply_cancel(&mut self, change: Change) -> Result<(), Inconsistent> {
+        match change {
             Change::Canceled {
                 payment_key,
                 at,
@@ -99,13 +111,38 @@ impl Bank {
                     at,
                     transaction_key,
                     refund_account,
+                    request_id: None,
                 },
             ),
-            Change::DepositReversed {
+            Change::CancelStarted {
                 payment_key,
                 at,
+                amount,
+                tax_free,
+                tax_exemption,
+                reason,
                 transaction_key,
-            } => self.reverse(&payment_key, at, transaction_key),
+                request_id,
+            } => self.start_cancel(
+                &payment_key,
+                Cancel {
+                    amount,
+                    tax_free,
+                    tax_exemption,
+                    reason,
+                    balance_after: 0,
+                    at,
+                    transaction_key,
+                    refund_account: None,
+                    request_id,
+                },
+            ),
+            Change::CancelDecided {
+                payment_key,
+                transaction_key,
+                at,
+                done,
+            } => self.end_cancel(&payment_key, &transaction_key, (at, done)),
             // `Engine::apply` keeps what belongs to the other books from the bank.
             _ => Err(Inconsistent::new("the bank's part in", "it")),
         }
@@ -191,6 +228,7 @@ impl Bank {
             secret: opening.secret,
             digits: opening.digits,
             cancels: Vec::new(),
+            underway: Vec::new(),
             failure_code: None,
             decline_at_confirm: None,
             terms: opening.terms,
@@ -274,7 +312,7 @@ impl Bank {
 
     /// Books a cancel. Only one cancel of everything makes CANCELED; parts that add up to
     /// everything leave `PARTIAL_CANCELED` with a balance of 0, as was measured at Toss.
-    fn give_back(&mut self, key: &str, mut cancel: Cancel) -> Result<(), Inconsistent> {
+    pub(super) fn give_back(&mut self, key: &str, mut cancel: Cancel) -> Result<(), Inconsistent> {
         let what = "cancel of";
         let from = [
             Status::Done,

@@ -152,6 +152,38 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refund_account: Option<RefundAccount>,
     },
+    /// A wallet abroad was asked to give money back, and decides later.
+    CancelStarted {
+        /// The payment.
+        payment_key: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// How much.
+        amount: u64,
+        /// The tax-free part of it.
+        tax_free: u64,
+        /// The part of it that is no sale.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        tax_exemption: u64,
+        /// The merchant's reason.
+        reason: String,
+        /// The cancel.
+        transaction_key: String,
+        /// The merchant's name of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
+    },
+    /// A wallet abroad gave money back, or refused.
+    CancelDecided {
+        /// The payment.
+        payment_key: String,
+        /// The cancel.
+        transaction_key: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// Whether it gave the money back.
+        done: bool,
+    },
     /// A customer authenticated a card for billing.
     BillingAuthorised {
         /// Good for one billing key.

@@ -18,6 +18,7 @@ use crate::{Fault, Target, endpoint::Endpoint, fault::Effect};
 impl Engine {
     /// Receives a call: authentication, faults, idempotency. Work may be left to do.
     pub fn receive(&mut self, now: DateTime<Utc>, request: ApiRequest) -> Reception {
+        self.decide_cancels(now);
         let confirm =
             (request.endpoint == Endpoint::Confirm).then(|| parse::<ConfirmBody>(&request.body));
         let order_id = self.order_id(&request, confirm.as_ref());

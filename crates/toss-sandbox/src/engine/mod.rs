@@ -39,6 +39,7 @@ mod request;
 mod sellers;
 mod settlements;
 mod transactions;
+mod underway;
 mod v2;
 mod vault;
 mod view;
@@ -77,6 +78,7 @@ pub use self::{
     sellers::Seller,
     settlements::{FEE_PER_MILLE, PAYOUT_AFTER_WORKDAYS},
     transactions::{TRANSACTIONS_MAX, TRANSACTIONS_MIN},
+    underway::{CANCEL_DELAY, Underway},
     view::{PaymentView, Writing},
     webhooks::{RETRY_AFTER_MINUTES, Transmission, WebhookRow, WebhookState},
     window::{
@@ -97,7 +99,7 @@ use self::{
     vault::Vault,
     window::Windows,
 };
-pub(crate) use self::{currency::Sum, random::Random, request::is_order_id};
+pub(crate) use self::{currency::Sum, opening::is_name, random::Random, request::is_order_id};
 use crate::{
     ApiVersion, SandboxConfig, Unknowns,
     fault::{ActiveFault, Effect, Fault, FaultBook, Rule},
@@ -206,6 +208,7 @@ impl Engine {
         reason = "a ticket is good for one performance"
     )]
     pub fn perform(&mut self, now: DateTime<Utc>, ticket: Ticket) -> Delivery {
+        self.decide_cancels(now);
         let outcome = match &ticket.effect {
             Some(Effect::Error { code }) => Err(self.fail_with(now, &ticket, code)),
             Some(Effect::ApproveThenError { code }) => {

@@ -175,7 +175,7 @@ fn requested(body: &OpenBody) -> Result<(RequestedMethod, Method), ApiError> {
 }
 
 /// Capital letters, as wallets and countries are named.
-fn is_name(text: &str, length_max: usize) -> bool {
+pub(crate) fn is_name(text: &str, length_max: usize) -> bool {
     (2..=length_max).contains(&text.len())
         && text
             .bytes()

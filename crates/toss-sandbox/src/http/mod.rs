@@ -77,6 +77,10 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
             web::post().to(control::reverse_deposit),
         )
         .route(
+            "/payments/{payment_key}/abort-cancel",
+            web::post().to(control::abort_cancel),
+        )
+        .route(
             "/payments/{payment_key}/expire",
             web::post().to(control::expire),
         )

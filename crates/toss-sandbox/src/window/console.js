@@ -15,6 +15,7 @@
     deposit: ["입금", "Deposit"],
     depositError: ["입금 오류", "Deposit error"],
     expire: ["만료", "Expire"],
+    abortCancel: ["취소 거절", "Refuse the cancel"],
     end: ["끝내기", "End"],
     endAll: ["모두 끝내기", "End all"],
     inject: ["장애 넣기", "Inject"],
@@ -208,6 +209,9 @@
     }
     if (["READY", "IN_PROGRESS", "WAITING_FOR_DEPOSIT"].indexOf(payment.status) >= 0 && !(account && account.expired)) {
       item.appendChild(button("expire", null, call.bind(null, "POST", path + "/expire")));
+    }
+    if ((payment.cancels || []).some(function (cancel) { return cancel.cancelStatus === "IN_PROGRESS"; })) {
+      item.appendChild(button("abortCancel", null, call.bind(null, "POST", path + "/abort-cancel")));
     }
     item.appendChild(
       details("object", open, function (content) {

@@ -190,6 +190,36 @@ async fn a_payment_that_toss_would_refuse_is_refused() {
 }
 
 #[tokio::test]
+async fn a_wallet_abroad_refuses_a_cancel_by_call_or_carries_it_out_when_the_clock_says_so() {
+    let bench = Bench::start().await;
+    let body = json!({
+        "orderId": "order-0001", "amount": 10, "currency": "USD",
+        "method": "FOREIGN_EASY_PAY", "provider": "ALIPAY",
+    });
+    let (_, made) = post(&bench, "/sandbox/payments", body).await;
+    let key = made["paymentKey"].as_str().unwrap();
+    let confirm = bench.confirm(key, "order-0001", 10).send().await.unwrap();
+    assert_eq!(confirm.status(), 200);
+    let cancel = format!("/v1/payments/{key}/cancel");
+    let cancel = bench.post(&cancel, &json!({ "cancelReason": "변심" }));
+    let cancel = || cancel.try_clone().unwrap().send();
+    assert_eq!(cancel().await.unwrap().status(), 200);
+    let abort = format!("/sandbox/payments/{key}/abort-cancel");
+    let (status, aborted) = post(&bench, &abort, Value::Null).await;
+    assert_eq!(
+        (status, &aborted["cancels"][0]["cancelStatus"]),
+        (200, &json!("ABORTED"))
+    );
+    assert_eq!(post(&bench, &abort, Value::Null).await.0, 400);
+    assert_eq!(cancel().await.unwrap().status(), 200);
+    assert_eq!(bench.status(key), "DONE");
+    post(&bench, "/sandbox/clock", json!({ "advanceSeconds": 10 })).await;
+    let (_, ledger) = get(&bench, "/sandbox/ledger").await;
+    assert_eq!(ledger["rows"][0]["net"], 0);
+    assert_eq!(bench.status(key), "CANCELED");
+}
+
+#[tokio::test]
 async fn a_call_s_bodies_are_shown_masked_with_what_befell_it_and_forgotten_in_time() {
     let bench = Bench::start().await;
     let key = bench.sandbox.authenticate("order-0001", 1_000);

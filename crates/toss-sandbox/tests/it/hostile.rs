@@ -11,7 +11,7 @@ use toss_sandbox::{Effect, Endpoint, Fault, SandboxConfig, Target};
 use crate::bench::Bench;
 
 /// Every route beside the API's own: method, path, and a body that is taken.
-const ROUTES: [(&str, &str, &str); 29] = [
+const ROUTES: [(&str, &str, &str); 30] = [
     ("GET", "/v2/standard", ""),
     ("GET", "/sandbox", ""),
     ("GET", "/sandbox/console.js", ""),
@@ -57,6 +57,7 @@ const ROUTES: [(&str, &str, &str); 29] = [
     ("POST", "/sandbox/payments/{id}/deposit", ""),
     ("POST", "/sandbox/payments/{id}/deposit-error", ""),
     ("POST", "/sandbox/payments/{id}/expire", ""),
+    ("POST", "/sandbox/payments/{id}/abort-cancel", ""),
     (
         "POST",
         "/sandbox/sellers/{id}/review",

@@ -7,7 +7,7 @@ pub(super) const MEASURED: &str = "measured by others";
 pub(super) const ASSUMED: &str = "assumed";
 
 /// What Toss does that its objects and codes do not show: the fact, its evidence, its test.
-pub(super) const QUIRKS: [(&str, &str, &str); 51] = [
+pub(super) const QUIRKS: [(&str, &str, &str); 53] = [
     (
         "A window lapses after 30 minutes, an authenticated payment after 10",
         DOCUMENTED,
@@ -257,6 +257,16 @@ pub(super) const QUIRKS: [(&str, &str, &str); 51] = [
         "`accountKey`: `accountType` 고정, and the same number for the same key and bank; sent as text or number",
         MEASURED,
         "a_fixed_account_keeps_its_number_for_every_order_of_its_key",
+    ),
+    (
+        "Wallets abroad but PayPal decide on a cancel later: `cancelStatus` `IN_PROGRESS` with the `cancelRequestId` that was sent, then `DONE` or `ABORTED` and `CANCEL_STATUS_CHANGED` with the Cancel object",
+        DOCUMENTED,
+        "a_wallet_abroad_decides_on_a_cancel_later_and_tells",
+    ),
+    (
+        "Until such a cancel is decided on, ten seconds later, no money moves, and another one is `ALREADY_REFUNDING_PAYMENT`; a refused one stays listed",
+        ASSUMED,
+        "a_cancel_that_a_wallet_abroad_refuses_moves_no_money_and_can_be_asked_for_again",
     ),
     (
         "Amounts may be sent as texts of a number",
