@@ -40,6 +40,7 @@ pub(crate) struct MismatchCodes {
     pub(crate) order: String,
     pub(crate) amount: String,
     pub(crate) expired: String,
+    pub(crate) foreign: String,
 }
 
 #[derive(Debug, Hash)]
@@ -194,9 +195,9 @@ impl Bank {
     /// The payment that a confirm speaks of, if its order and amount are the payment's own.
     ///
     /// # Errors
-    /// `NOT_FOUND_PAYMENT`; `INVALID_API_KEY` if the payment was opened with the client key of
-    /// the other pair; `INVALID_REQUEST` for a fraction that the currency does not have; the
-    /// configured codes for a differing order or amount.
+    /// `INVALID_API_KEY` if the payment was opened with the client key of the other pair;
+    /// `INVALID_REQUEST` for a fraction that the currency does not have; the configured codes for
+    /// an unknown payment and a differing order or amount.
     pub(crate) fn match_confirm(
         &mut self,
         now: DateTime<Utc>,
@@ -206,7 +207,7 @@ impl Bank {
     ) -> Result<&Payment, ApiError> {
         let payment = self
             .find(now, &body.payment_key)
-            .ok_or_else(|| ApiError::new("NOT_FOUND_PAYMENT"))?;
+            .ok_or_else(|| ApiError::with_fallback(&codes.foreign, 404))?;
         if payment.terms().widget != widget {
             return Err(ApiError::new("INVALID_API_KEY"));
         }

@@ -31,7 +31,7 @@ impl Engine {
             Ok(widget) => widget,
             Err(error) => return deliver(self.refuse(&request, number, &error)),
         };
-        let key = request.scoped_key();
+        let key = self.scoped_key(&request);
         if key
             .as_ref()
             .is_some_and(|key| key.chars().count() > IDEMPOTENCY_KEY_MAX)
@@ -52,7 +52,7 @@ impl Engine {
                 step: Step::Deliver(delivery),
             };
         }
-        let scope = match key.map(|key| self.idempotency.claim(now, &key, &request.path)) {
+        let scope = match key.map(|key| self.claim(now, &request, &key)) {
             None => None,
             Some(Claim::Fresh(scope)) => Some(scope),
             Some(Claim::Running) => {
@@ -83,6 +83,27 @@ impl Engine {
         Reception {
             delay,
             step: Step::Work(Box::new(ticket)),
+        }
+    }
+
+    /// The idempotency key that counts: only POSTs have one, and DELETEs if a setting says so.
+    pub(super) fn scoped_key(&self, request: &ApiRequest) -> Option<String> {
+        let heeded = match request.endpoint.method() {
+            "POST" => true,
+            "DELETE" => self.unknowns.idempotent_deletes,
+            _ => false,
+        };
+        let key = request.idempotency_key.clone();
+        key.filter(|key| heeded && !key.is_empty())
+    }
+
+    fn claim(&mut self, now: DateTime<Utc>, request: &ApiRequest, key: &str) -> Claim {
+        if request.endpoint.method() == "DELETE" {
+            // The path alone stands for POST.
+            let path = format!("DELETE {}", request.path);
+            self.idempotency.claim(now, key, &path)
+        } else {
+            self.idempotency.claim(now, key, &request.path)
         }
     }
 
@@ -214,7 +235,7 @@ impl Engine {
                 Some(self.carry(number, answer, effect))
             }
             Effect::RateLimit { .. } => {
-                let error = ApiError::with_fallback("TOO_MANY_REQUESTS", 429);
+                let error = ApiError::with_fallback(&self.unknowns.rate_limit, 429);
                 let answer = self.error_answer(request, &error);
                 Some(self.carry(number, answer, None))
             }

@@ -170,6 +170,7 @@ impl Engine {
                 order: config.order_mismatch_code.clone(),
                 amount: config.amount_mismatch_code.clone(),
                 expired: config.unknowns.expired_confirm.clone(),
+                foreign: config.unknowns.foreign_confirm.clone(),
             },
             replay_server_errors: config.replay_server_errors,
             cancel_amounts_negative: config.cancel_amounts_negative,

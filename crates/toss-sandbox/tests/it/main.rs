@@ -16,4 +16,5 @@ mod journal;
 mod kill;
 mod program;
 mod readme;
+mod settings;
 mod webhooks;

@@ -10,6 +10,7 @@ mod payments;
 mod protocol;
 mod rebuild;
 mod transactions;
+mod unknowns;
 mod v2;
 mod webhooks;
 mod window_billing;

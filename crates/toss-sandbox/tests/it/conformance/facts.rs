@@ -7,7 +7,7 @@ pub(super) const MEASURED: &str = "measured by others";
 pub(super) const ASSUMED: &str = "assumed";
 
 /// What Toss does that its objects and codes do not show: the fact, its evidence, its test.
-pub(super) const QUIRKS: [(&str, &str, &str); 53] = [
+pub(super) const QUIRKS: [(&str, &str, &str); 54] = [
     (
         "A window lapses after 30 minutes, an authenticated payment after 10",
         DOCUMENTED,
@@ -72,6 +72,11 @@ pub(super) const QUIRKS: [(&str, &str, &str); 53] = [
         "A confirm of an expired payment, a second DELETE of a billing key, an escrow's partial cancel, a customer key above 300 characters (`Unknowns`)",
         ASSUMED,
         "what_toss_leaves_open_is_a_setting",
+    ),
+    (
+        "A confirm of a payment key that nobody was given, the answer beyond a rate limit, the text of a 409, idempotency keys of DELETE (`Unknowns`)",
+        ASSUMED,
+        "what_toss_says_nothing_of_is_a_setting",
     ),
     (
         "A payment opened with a widget's client key is confirmed with its secret key alone",
