@@ -1,6 +1,6 @@
 //! Settings of a sandbox, with the defaults for what Toss leaves undocumented.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// The client key of the default pair; clearly none of Toss's.
 pub const DEFAULT_CLIENT_KEY: &str = "test_ck_sandbox00000000000000000000";
@@ -65,6 +65,16 @@ pub struct Unknowns {
     pub repeated_billing_removal: Option<String>,
     /// Code for a confirm of a payment that expired. Default `NOT_FOUND_PAYMENT_SESSION`.
     pub expired_confirm: String,
+    /// Code for a confirm of a payment key that nobody was given. Default `NOT_FOUND_PAYMENT`.
+    pub foreign_confirm: String,
+    /// Code for calls beyond a rate limit, with status 429 if it is none of Toss's. Default
+    /// `TOO_MANY_REQUESTS`.
+    pub rate_limit: String,
+    /// Texts of codes in place of the table's, in both languages: that of
+    /// `IDEMPOTENT_REQUEST_PROCESSING` is not verified, that of a 429 not known. Default none.
+    pub texts: BTreeMap<String, String>,
+    /// Whether DELETE heeds `Idempotency-Key` as POST does. Default false.
+    pub idempotent_deletes: bool,
     /// Whether the security key signs webhooks as its 64 hexadecimal characters instead of the 32
     /// bytes that they stand for. Default false: the bytes.
     pub hmac_key_as_text: bool,
@@ -77,6 +87,10 @@ impl Default for Unknowns {
             long_customer_key: "INVALID_CUSTOMER_KEY".to_owned(),
             repeated_billing_removal: Some("ALREADY_REMOVED_BILLING_KEY".to_owned()),
             expired_confirm: "NOT_FOUND_PAYMENT_SESSION".to_owned(),
+            foreign_confirm: "NOT_FOUND_PAYMENT".to_owned(),
+            rate_limit: "TOO_MANY_REQUESTS".to_owned(),
+            texts: BTreeMap::new(),
+            idempotent_deletes: false,
             hmac_key_as_text: false,
         }
     }

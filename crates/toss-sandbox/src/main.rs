@@ -1,5 +1,7 @@
 //! `toss-sandbox`: the sandbox as a program of its own.
 
+mod assumptions;
+
 use std::{
     io::Write,
     net::{SocketAddr, TcpListener},
@@ -15,10 +17,14 @@ use toss_sandbox::{
 };
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
+use self::assumptions::Assumptions;
+
 /// A stateful simulator of Toss Payments that fails on command.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
+    #[command(flatten)]
+    assumptions: Assumptions,
     /// Address to listen on. The controls need no key: leave it on the loopback interface.
     #[arg(long, env = "SANDBOX_LISTEN", default_value = "127.0.0.1:8090")]
     listen: SocketAddr,
@@ -98,7 +104,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         "a security key has 64 hexadecimal digits"
     );
     let journal = arguments.journal.clone();
-    let sandbox = Sandbox::open(SandboxConfig {
+    let config = SandboxConfig {
         secret_key: arguments.secret_key,
         client_key: arguments.client_key,
         seed: arguments.seed,
@@ -112,7 +118,8 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         security_key: arguments.security_key,
         journal: arguments.journal,
         ..SandboxConfig::default()
-    })?;
+    };
+    let sandbox = Sandbox::open(arguments.assumptions.applied_to(config))?;
     for rule in scenario {
         sandbox.inject_rule(rule);
     }

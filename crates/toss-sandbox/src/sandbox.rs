@@ -19,7 +19,7 @@ pub use self::invariants::Invariants;
 use crate::{
     ActiveFault, Call, CallTotals, Fault, JournalError, JournalFailure, LedgerRow, Rule,
     SandboxConfig,
-    engine::{ApiError, Engine, Method},
+    engine::{ApiError, Engine, Exchange, Method},
     http,
     journal::Journal,
 };
@@ -184,6 +184,15 @@ impl Sandbox {
         self.done(self.act(|engine, now| engine.reverse_deposit(now, payment_key)))
     }
 
+    /// A wallet abroad refuses the cancel that is under way. Returns the Payment object as JSON
+    /// text.
+    ///
+    /// # Errors
+    /// `NOT_FOUND_PAYMENT`; `INVALID_REQUEST` if none is under way.
+    pub fn abort_cancel(&self, payment_key: &str) -> Result<String, ApiError> {
+        self.done(self.act(|engine, now| engine.abort_cancel(now, payment_key)))
+    }
+
     /// Ends all faults. Calls that already wait or hang keep doing so.
     pub fn clear_faults(&self) {
         self.engine().clear_faults();
@@ -216,6 +225,12 @@ impl Sandbox {
     /// The latest API calls (as many as [`SandboxConfig::calls_max`]), oldest first.
     pub fn calls(&self) -> Vec<Call> {
         self.engine().calls(usize::MAX)
+    }
+
+    /// What a call sent and was answered, with card numbers and secrets masked; none if
+    /// [`EXCHANGES_MAX`](crate::engine::EXCHANGES_MAX) calls have come since.
+    pub fn exchange(&self, number: u64) -> Option<Exchange> {
+        self.engine().exchange(number)
     }
 
     /// How many API calls there have been, those forgotten included.
@@ -268,6 +283,7 @@ impl Sandbox {
     pub(crate) fn act<T>(&self, act: impl FnOnce(&mut Engine, DateTime<Utc>) -> T) -> Done<T> {
         let now = self.now();
         let mut engine = self.engine();
+        engine.decide_cancels(now);
         let value = act(&mut engine, now);
         if engine.announce(now) {
             self.0.webhook_wakes.notify_one();

@@ -41,6 +41,7 @@ impl Engine {
             _ => answer,
         };
         self.calls.answered(number, answer.status, code_of(&answer));
+        self.exchanges.answered(number, &answer);
         Delivery::Answer(answer)
     }
 
@@ -82,12 +83,14 @@ impl Engine {
             body: body.into(),
             trace_id: self.random.trace_id(),
             first_trace_id: None,
-            idempotency_key: request.scoped_key(),
+            idempotency_key: self.scoped_key(request),
         }
     }
 
     pub(super) fn error_answer(&mut self, request: &ApiRequest, error: &ApiError) -> Answer {
-        let body = error_body(error, request.language());
+        let text = self.unknowns.texts.get(&error.code);
+        let message = text.map_or(error.message(request.language()), String::as_str);
+        let body = body_of(&error.code, message);
         if !request.endpoint.is_v2() {
             return self.answer(request, error.status, body);
         }
@@ -114,13 +117,14 @@ fn code_of(answer: &Answer) -> Option<String> {
 
 /// `{"code","message"}`.
 pub fn error_body(error: &ApiError, language: Language) -> String {
+    body_of(&error.code, error.message(language))
+}
+
+fn body_of(code: &str, message: &str) -> String {
     #[derive(serde::Serialize)]
     struct Body<'a> {
         code: &'a str,
         message: &'a str,
     }
-    json(&Body {
-        code: &error.code,
-        message: error.message(language),
-    })
+    json(&Body { code, message })
 }

@@ -8,6 +8,7 @@ use super::{
     errors::ApiError,
     method::Method,
     payment::{DEPOSIT_LIFE, Payment, Status},
+    promotions::takes_points,
     random::Random,
     request::ConfirmBody,
 };
@@ -46,9 +47,13 @@ impl Bank {
         }
         let payment = self.match_confirm(now, body, codes, widget)?;
         let payment_key = body.payment_key.clone();
-        if let Some(code) = &payment.decline_at_confirm {
+        let points = payment.terms().card_points;
+        let no_points =
+            points && !takes_points(&payment.method, payment.amount, payment.currency());
+        let no_points = no_points.then_some("NOT_ALLOWED_POINT_USE");
+        if let Some(code) = payment.decline_at_confirm.as_deref().or(no_points) {
             let error = ApiError::new(code);
-            let code = code.clone();
+            let code = code.to_owned();
             self.book(Change::Declined { payment_key, code });
             return Err(error);
         }

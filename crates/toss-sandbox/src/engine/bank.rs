@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     change::{Change, Changes, Opening},
+    direct::{Card, fixed_account},
     errors::ApiError,
     method::{Method, Terms},
     news::Chronicle,
@@ -39,6 +40,7 @@ pub(crate) struct MismatchCodes {
     pub(crate) order: String,
     pub(crate) amount: String,
     pub(crate) expired: String,
+    pub(crate) foreign: String,
 }
 
 #[derive(Debug, Hash)]
@@ -59,6 +61,8 @@ pub(crate) struct Bank {
     pub(super) movements: Movements,
     pub(super) changes: Changes,
     pub(super) chronicle: Chronicle,
+    /// When cancels under way are decided on, and of which payments.
+    pub(super) deciding: Vec<(DateTime<Utc>, usize)>,
 }
 
 /// What a new payment needs to be told.
@@ -81,6 +85,12 @@ impl Bank {
         new: NewPayment,
     ) -> String {
         let key = random.payment_key(now);
+        let fixed = match (&new.method, &new.terms.account_key) {
+            (Method::VirtualAccount { bank_code, .. }, Some(account_key)) => {
+                Some(fixed_account(bank_code, account_key))
+            }
+            _ => None,
+        };
         self.book(Change::Opened(Box::new(Opening {
             payment_key: key.clone(),
             order_id: new.order_id,
@@ -90,7 +100,11 @@ impl Bank {
             method: new.method,
             at: now,
             secret: random.secret(),
-            digits: random.digits(12),
+            digits: {
+                // Drawn in any case, so that nothing after it depends on it.
+                let drawn = random.digits(12);
+                fixed.unwrap_or(drawn)
+            },
             terms: new.terms.boxed(),
         })));
         key
@@ -142,7 +156,7 @@ impl Bank {
         now: DateTime<Utc>,
         key: &str,
         method: Method,
-        card_number: Option<String>,
+        card: Option<Card>,
         decline_at_confirm: Option<String>,
     ) -> Result<(), ApiError> {
         let payment = self
@@ -151,11 +165,16 @@ impl Bank {
         if payment.status != Status::Ready {
             return Err(ApiError::new("NOT_FOUND_PAYMENT_SESSION"));
         }
+        let card_points = match payment.terms().card_points_wanted {
+            Some(false) => false,
+            Some(true) | None => card.as_ref().is_some_and(|card| card.points),
+        };
         self.book(Change::Authenticated {
             payment_key: key.to_owned(),
             at: now,
             method,
-            card_number,
+            card_number: card.map(|card| card.masked),
+            card_points,
             decline_at_confirm,
         });
         Ok(())
@@ -176,9 +195,9 @@ impl Bank {
     /// The payment that a confirm speaks of, if its order and amount are the payment's own.
     ///
     /// # Errors
-    /// `NOT_FOUND_PAYMENT`; `INVALID_API_KEY` if the payment was opened with the client key of
-    /// the other pair; `INVALID_REQUEST` for a fraction that the currency does not have; the
-    /// configured codes for a differing order or amount.
+    /// `INVALID_API_KEY` if the payment was opened with the client key of the other pair;
+    /// `INVALID_REQUEST` for a fraction that the currency does not have; the configured codes for
+    /// an unknown payment and a differing order or amount.
     pub(crate) fn match_confirm(
         &mut self,
         now: DateTime<Utc>,
@@ -188,7 +207,7 @@ impl Bank {
     ) -> Result<&Payment, ApiError> {
         let payment = self
             .find(now, &body.payment_key)
-            .ok_or_else(|| ApiError::new("NOT_FOUND_PAYMENT"))?;
+            .ok_or_else(|| ApiError::with_fallback(&codes.foreign, 404))?;
         if payment.terms().widget != widget {
             return Err(ApiError::new("INVALID_API_KEY"));
         }

@@ -166,6 +166,7 @@ impl Engine {
             issuer_code: "11".to_owned(),
             masked: "94100012****789*".to_owned(),
             unsupported: false,
+            points: false,
         });
         Ok(self.book_billing(
             now,
@@ -259,6 +260,7 @@ impl Engine {
             issuer_code: key.issuer_code.clone(),
             masked: key.card_number.clone(),
             unsupported: key.unsupported,
+            points: false,
         };
         let terms = Terms {
             kind: Kind::Billing,
@@ -309,7 +311,7 @@ impl Engine {
         let card: CardBody = parse(body)?;
         let charge: ChargeBody = parse(body)?;
         let card = card.checked(now)?;
-        let new = charge.checked(&card, Terms::default())?;
+        let new = charge.keyed_in(&card, Terms::default())?;
         self.bank.charge(now, &mut self.random, new)
     }
 }

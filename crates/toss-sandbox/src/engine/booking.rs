@@ -35,9 +35,10 @@ impl Bank {
                 at,
                 method,
                 card_number,
+                card_points,
                 decline_at_confirm,
             } => {
-                let chosen = (method, card_number, decline_at_confirm);
+                let chosen = (method, card_number, card_points, decline_at_confirm);
                 self.authenticate_booked(&payment_key, at, chosen)
             }
             Change::Approved {
@@ -78,6 +79,18 @@ impl Bank {
                 let code = "EXPIRED_PAYMENT".to_owned();
                 self.end("expiry of", &payment_key, Status::Expired, code)
             }
+            Change::DepositReversed {
+                payment_key,
+                at,
+                transaction_key,
+            } => self.reverse(&payment_key, at, transaction_key),
+            other => self.apply_cancel(other),
+        }
+    }
+
+    /// Applies a change by which money goes back.
+    fn apply_cancel(&mut self, change: Change) -> Result<(), Inconsistent> {
+        match change {
             Change::Canceled {
                 payment_key,
                 at,
@@ -98,13 +111,38 @@ impl Bank {
                     at,
                     transaction_key,
                     refund_account,
+                    request_id: None,
                 },
             ),
-            Change::DepositReversed {
+            Change::CancelStarted {
                 payment_key,
                 at,
+                amount,
+                tax_free,
+                tax_exemption,
+                reason,
                 transaction_key,
-            } => self.reverse(&payment_key, at, transaction_key),
+                request_id,
+            } => self.start_cancel(
+                &payment_key,
+                Cancel {
+                    amount,
+                    tax_free,
+                    tax_exemption,
+                    reason,
+                    balance_after: 0,
+                    at,
+                    transaction_key,
+                    refund_account: None,
+                    request_id,
+                },
+            ),
+            Change::CancelDecided {
+                payment_key,
+                transaction_key,
+                at,
+                done,
+            } => self.end_cancel(&payment_key, &transaction_key, (at, done)),
             // `Engine::apply` keeps what belongs to the other books from the bank.
             _ => Err(Inconsistent::new("the bank's part in", "it")),
         }
@@ -120,7 +158,12 @@ impl Bank {
         &mut self,
         key: &str,
         at: DateTime<Utc>,
-        (method, card_number, decline_at_confirm): (Method, Option<String>, Option<String>),
+        (method, card_number, card_points, decline_at_confirm): (
+            Method,
+            Option<String>,
+            bool,
+            Option<String>,
+        ),
     ) -> Result<(), Inconsistent> {
         let (_, payment) = self.standing("authentication of", key, &[Status::Ready])?;
         payment.method = method;
@@ -129,6 +172,9 @@ impl Bank {
         payment.decline_at_confirm = decline_at_confirm;
         if card_number.is_some() {
             payment.terms.get_or_insert_default().card_number = card_number;
+        }
+        if card_points {
+            payment.terms.get_or_insert_default().card_points = true;
         }
         Ok(())
     }
@@ -182,6 +228,7 @@ impl Bank {
             secret: opening.secret,
             digits: opening.digits,
             cancels: Vec::new(),
+            underway: Vec::new(),
             failure_code: None,
             decline_at_confirm: None,
             terms: opening.terms,
@@ -265,7 +312,7 @@ impl Bank {
 
     /// Books a cancel. Only one cancel of everything makes CANCELED; parts that add up to
     /// everything leave `PARTIAL_CANCELED` with a balance of 0, as was measured at Toss.
-    fn give_back(&mut self, key: &str, mut cancel: Cancel) -> Result<(), Inconsistent> {
+    pub(super) fn give_back(&mut self, key: &str, mut cancel: Cancel) -> Result<(), Inconsistent> {
         let what = "cancel of";
         let from = [
             Status::Done,

@@ -316,6 +316,7 @@ impl Engine {
             issuer_code: "11".to_owned(),
             masked: CARD_NUMBER.to_owned(),
             unsupported: false,
+            points: false,
         };
         let terms = Terms {
             kind: Kind::Brandpay,

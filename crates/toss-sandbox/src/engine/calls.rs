@@ -96,6 +96,20 @@ impl CallLog {
         }
     }
 
+    /// The call of a number, unless it has left the ring.
+    pub(crate) fn find(&self, number: u64) -> Option<&Call> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.calls.get(index)
+    }
+
+    /// The latest calls with their numbers, oldest first.
+    pub(crate) fn numbered(&self, limit: usize) -> Vec<(u64, Call)> {
+        let skip = self.calls.len().saturating_sub(limit);
+        let numbers = self.first..;
+        let rows = numbers.zip(&self.calls).skip(skip);
+        rows.map(|(number, call)| (number, call.clone())).collect()
+    }
+
     /// The calls remembered, oldest first.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Call> + ExactSizeIterator {
         self.calls.iter()

@@ -65,6 +65,9 @@ pub enum Change {
         /// The number of the card that the buyer typed, masked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         card_number: Option<String>,
+        /// Whether the card's points are used.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        card_points: bool,
         /// The code with which its confirm will be declined, if the buyer chose one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decline_at_confirm: Option<String>,
@@ -148,6 +151,38 @@ pub enum Change {
         /// Where a virtual account's money went.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         refund_account: Option<RefundAccount>,
+    },
+    /// A wallet abroad was asked to give money back, and decides later.
+    CancelStarted {
+        /// The payment.
+        payment_key: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// How much.
+        amount: u64,
+        /// The tax-free part of it.
+        tax_free: u64,
+        /// The part of it that is no sale.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        tax_exemption: u64,
+        /// The merchant's reason.
+        reason: String,
+        /// The cancel.
+        transaction_key: String,
+        /// The merchant's name of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request_id: Option<String>,
+    },
+    /// A wallet abroad gave money back, or refused.
+    CancelDecided {
+        /// The payment.
+        payment_key: String,
+        /// The cancel.
+        transaction_key: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// Whether it gave the money back.
+        done: bool,
     },
     /// A customer authenticated a card for billing.
     BillingAuthorised {

@@ -10,11 +10,15 @@ use super::{
     codes,
     errors::ApiError,
     method::{Method, Terms},
+    promotions::takes_points,
     request::{Won, is_order_id},
 };
 
 /// Longest life of a virtual account: 90 days (Toss, `validHours` ≤ 2160 and `dueDate`).
 pub(super) const DEPOSIT_LIFE_MAX: TimeDelta = TimeDelta::hours(2_160);
+
+/// Longest `accountKey` in characters (assumed).
+const ACCOUNT_KEY_MAX: usize = 300;
 
 /// Least amount that can be paid in installments, in won (Toss).
 const INSTALLMENT_MIN: u64 = 50_000;
@@ -36,6 +40,38 @@ pub(super) struct AccountBody {
     use_escrow: bool,
     cash_receipt: Option<ReceiptBody>,
     metadata: Option<BTreeMap<String, String>>,
+    account_key: Option<AccountKey>,
+}
+
+/// The merchant's name of a fixed account: merchants were seen to send numbers as well.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum AccountKey {
+    Text(String),
+    Number(u64),
+}
+
+impl AccountKey {
+    fn checked(self) -> Result<String, ApiError> {
+        let text = match self {
+            Self::Text(text) => text,
+            Self::Number(number) => number.to_string(),
+        };
+        if (1..=ACCOUNT_KEY_MAX).contains(&text.chars().count()) {
+            Ok(text)
+        } else {
+            Err(ApiError::new("INVALID_REQUEST"))
+        }
+    }
+}
+
+/// The number of a fixed account: the same for the same bank and the same name of the merchant's.
+pub(super) fn fixed_account(bank_code: &str, account_key: &str) -> String {
+    let sum = |salt: &str| {
+        let text = format!("{salt}\n{bank_code}\n{account_key}");
+        crc32fast::hash(text.as_bytes()) % 1_000_000
+    };
+    format!("{:06}{:06}", sum("head"), sum("tail"))
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,6 +108,7 @@ impl AccountBody {
             due_at,
             valid_hours,
             cash_receipt,
+            account_key: self.account_key.map(AccountKey::checked).transpose()?,
             ..Terms::default()
         };
         let amounts = (self.amount.0, self.tax_free_amount.map_or(0, |won| won.0));
@@ -175,6 +212,9 @@ pub struct Card {
     /// Issues a billing key but refuses to be charged, as cards that begin with 433012 were seen
     /// to do.
     pub(super) unsupported: bool,
+    /// Whether its points are to be used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) points: bool,
 }
 
 impl CardBody {
@@ -210,6 +250,12 @@ impl Card {
         Self::checked(now, &number, (year.trim(), month.trim()))
     }
 
+    /// The same card, whose points are to be used or not.
+    #[must_use]
+    pub fn with_points(self, points: bool) -> Self {
+        Self { points, ..self }
+    }
+
     fn checked(
         now: DateTime<Utc>,
         number: &str,
@@ -226,6 +272,7 @@ impl Card {
             issuer_code: codes::issuer(number).to_owned(),
             masked: format!("{head}****{tail}*"),
             unsupported: number.starts_with("433012"),
+            points: false,
         })
     }
 }
@@ -275,6 +322,8 @@ pub(super) struct ChargeBody {
     tax_free_amount: Option<Won>,
     tax_exemption_amount: Option<Won>,
     card_installment_plan: Option<u8>,
+    use_free_installment_plan: Option<bool>,
+    use_card_point: Option<bool>,
     metadata: Option<BTreeMap<String, String>>,
 }
 
@@ -283,7 +332,19 @@ impl ChargeBody {
     ///
     /// # Errors
     /// Toss's codes for a bad order id, name, e-mail address, amount or installment plan.
-    pub(super) fn checked(self, card: &Card, terms: Terms) -> Result<NewPayment, ApiError> {
+    pub(super) fn checked(mut self, card: &Card, terms: Terms) -> Result<NewPayment, ApiError> {
+        // Billing and brandpay have neither (Toss, reference).
+        self.use_free_installment_plan = None;
+        self.use_card_point = None;
+        self.keyed_in(card, terms)
+    }
+
+    /// What is to be opened for a card whose number the merchant sent: it may use the card's
+    /// points, and the merchant may pay the interest of its installments.
+    ///
+    /// # Errors
+    /// Those of [`ChargeBody::checked`]; `NOT_ALLOWED_POINT_USE`.
+    pub(super) fn keyed_in(self, card: &Card, terms: Terms) -> Result<NewPayment, ApiError> {
         check_order(&self.order_id, &self.order_name)?;
         check_email(self.customer_email.as_deref())?;
         let months = installments(self.card_installment_plan, self.amount.0)?;
@@ -295,11 +356,19 @@ impl ChargeBody {
             tax_exemption: self.tax_exemption_amount.map_or(0, |won| won.0),
             card_number: Some(card.masked.clone()),
             metadata: checked_metadata(self.metadata)?,
+            card_points: self.use_card_point == Some(true),
+            merchant_pays_interest: match self.use_free_installment_plan {
+                Some(true) if months > 0 => vec![card.issuer_code.clone()],
+                Some(_) | None => Vec::new(),
+            },
             ..terms
         };
         let method = Method::Card {
             issuer_code: card.issuer_code.clone(),
         };
+        if terms.card_points && !takes_points(&method, self.amount.0, terms.currency) {
+            return Err(ApiError::new("NOT_ALLOWED_POINT_USE"));
+        }
         let amounts = (self.amount.0, self.tax_free_amount.map_or(0, |won| won.0));
         new_payment(self.order_id, self.order_name, amounts, method, terms)
     }

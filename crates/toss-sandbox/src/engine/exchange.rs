@@ -65,12 +65,6 @@ impl ApiRequest {
         }
     }
 
-    /// The idempotency key that counts: only POSTs have one.
-    pub(super) fn scoped_key(&self) -> Option<String> {
-        let key = self.idempotency_key.clone();
-        key.filter(|key| self.endpoint.method() == "POST" && !key.is_empty())
-    }
-
     /// Whether body and answer are encrypted.
     pub(super) fn is_encrypted(&self) -> bool {
         self.endpoint.is_v2() && self.security_mode.as_deref() == Some("ENCRYPTION")

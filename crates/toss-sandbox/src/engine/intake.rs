@@ -18,6 +18,7 @@ use crate::{Fault, Target, endpoint::Endpoint, fault::Effect};
 impl Engine {
     /// Receives a call: authentication, faults, idempotency. Work may be left to do.
     pub fn receive(&mut self, now: DateTime<Utc>, request: ApiRequest) -> Reception {
+        self.decide_cancels(now);
         let confirm =
             (request.endpoint == Endpoint::Confirm).then(|| parse::<ConfirmBody>(&request.body));
         let order_id = self.order_id(&request, confirm.as_ref());
@@ -30,7 +31,7 @@ impl Engine {
             Ok(widget) => widget,
             Err(error) => return deliver(self.refuse(&request, number, &error)),
         };
-        let key = request.scoped_key();
+        let key = self.scoped_key(&request);
         if key
             .as_ref()
             .is_some_and(|key| key.chars().count() > IDEMPOTENCY_KEY_MAX)
@@ -44,13 +45,14 @@ impl Engine {
         let Ok((delay, effect)) = self.afflict(now, &request, order_id.as_deref()) else {
             return deliver(self.refuse(&request, number, &ApiError::new("INVALID_REQUEST")));
         };
+        self.exchanges.struck(number, delay, effect.as_ref());
         if let Some(delivery) = self.unreached(&request, number, effect.as_ref()) {
             return Reception {
                 delay,
                 step: Step::Deliver(delivery),
             };
         }
-        let scope = match key.map(|key| self.idempotency.claim(now, &key, &request.path)) {
+        let scope = match key.map(|key| self.claim(now, &request, &key)) {
             None => None,
             Some(Claim::Fresh(scope)) => Some(scope),
             Some(Claim::Running) => {
@@ -84,6 +86,27 @@ impl Engine {
         }
     }
 
+    /// The idempotency key that counts: only POSTs have one, and DELETEs if a setting says so.
+    pub(super) fn scoped_key(&self, request: &ApiRequest) -> Option<String> {
+        let heeded = match request.endpoint.method() {
+            "POST" => true,
+            "DELETE" => self.unknowns.idempotent_deletes,
+            _ => false,
+        };
+        let key = request.idempotency_key.clone();
+        key.filter(|key| heeded && !key.is_empty())
+    }
+
+    fn claim(&mut self, now: DateTime<Utc>, request: &ApiRequest, key: &str) -> Claim {
+        if request.endpoint.method() == "DELETE" {
+            // The path alone stands for POST.
+            let path = format!("DELETE {}", request.path);
+            self.idempotency.claim(now, key, &path)
+        } else {
+            self.idempotency.claim(now, key, &request.path)
+        }
+    }
+
     /// What the faults do to a call: how long they hold it back, and what else.
     ///
     /// # Errors
@@ -95,10 +118,16 @@ impl Engine {
         order_id: Option<&str>,
     ) -> Result<(Duration, Option<Effect>), serde_json::Error> {
         if let Some(text) = request.fault.as_deref() {
-            let effect = serde_json::from_str(text)?;
-            // It befalls this call, which is the next to be struck.
+            let effect: Effect = serde_json::from_str(text)?;
+            // It befalls this call, which is the next to be struck; a webhook's, the next one
+            // about the call's order.
+            let order_id = order_id.filter(|_| effect.is_of_webhooks());
+            let target = Target {
+                endpoint: None,
+                order_id: order_id.map(str::to_owned),
+            };
             self.faults.inject_first(Fault {
-                target: Target::default(),
+                target,
                 effect,
                 times: Some(1),
             });
@@ -145,7 +174,7 @@ impl Engine {
             Endpoint::Get | Endpoint::Cancel => Some(request.subject.clone()),
             _ => None,
         };
-        self.calls.arrive(Call {
+        let number = self.calls.arrive(Call {
             at: now,
             method: request.endpoint.method(),
             endpoint: request.endpoint,
@@ -154,7 +183,9 @@ impl Engine {
             idempotency_key: request.idempotency_key.clone(),
             status: None,
             code: None,
-        })
+        });
+        self.exchanges.arrive(number, request);
+        number
     }
 
     /// Toss reads `Basic base64(secretKey + ":")`; the colon is mandatory, the password empty.
@@ -204,7 +235,7 @@ impl Engine {
                 Some(self.carry(number, answer, effect))
             }
             Effect::RateLimit { .. } => {
-                let error = ApiError::with_fallback("TOO_MANY_REQUESTS", 429);
+                let error = ApiError::with_fallback(&self.unknowns.rate_limit, 429);
                 let answer = self.error_answer(request, &error);
                 Some(self.carry(number, answer, None))
             }

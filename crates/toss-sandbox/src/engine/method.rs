@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{currency::Currency, errors::Language};
+use super::{currency::Currency, errors::Language, promotions::Discount};
 
 /// How the buyer pays.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -166,6 +166,22 @@ pub struct Terms {
     /// The cash receipt that the buyer asked for, as Toss names its type.
     #[serde(skip_serializing_if = "is_default")]
     pub cash_receipt: Option<String>,
+    /// The merchant's name of a fixed virtual account.
+    #[serde(skip_serializing_if = "is_default")]
+    pub account_key: Option<String>,
+    /// Whether the page lets the buyer use the card's points: it asks for it, forbids it, or says
+    /// nothing.
+    #[serde(skip_serializing_if = "is_default")]
+    pub card_points_wanted: Option<bool>,
+    /// Whether the card's points are used.
+    #[serde(skip_serializing_if = "is_default")]
+    pub card_points: bool,
+    /// Card companies of which the merchant pays the interest of these installments.
+    #[serde(skip_serializing_if = "is_default")]
+    pub merchant_pays_interest: Vec<String>,
+    /// The card's instant discount that the page asked for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub discount: Option<Discount>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

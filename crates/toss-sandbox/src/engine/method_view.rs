@@ -8,6 +8,7 @@ use super::{
     currency::Amount,
     method::Method,
     payment::{Payment, REFUND_ACCOUNT_SHOWN, Status, korean_time},
+    promotions::InterestPayer,
     request::RefundAccount,
 };
 
@@ -49,10 +50,13 @@ impl Payment {
                 format!("94100012****{}*", self.digits.get(..3).unwrap_or_default())
             }),
             installment_plan_months: terms.installment_months,
-            is_interest_free: false,
-            interest_payer: (),
+            is_interest_free: matches!(
+                self.interest_payer(),
+                Some(InterestPayer::CardCompany | InterestPayer::Merchant)
+            ),
+            interest_payer: self.interest_payer(),
             approve_no: self.digits.get(4..12).unwrap_or_default(),
-            use_card_point: false,
+            use_card_point: terms.card_points,
             card_type: "신용",
             owner_type: "개인",
             acquire_status: match self.status {
@@ -91,7 +95,10 @@ impl Payment {
         let due = self.due_at?;
         let refunded = self.approved_at.is_some() && !self.cancels.is_empty();
         Some(VirtualAccountView {
-            account_type: "일반",
+            account_type: match self.terms().account_key {
+                Some(_) => "고정",
+                None => "일반",
+            },
             // Test accounts start with an X, so that nobody pays into one.
             account_number: format!("X{}", self.digits),
             bank_code,
@@ -155,7 +162,7 @@ struct CardView<'a> {
     number: String,
     installment_plan_months: u8,
     is_interest_free: bool,
-    interest_payer: (),
+    interest_payer: Option<InterestPayer>,
     approve_no: &'a str,
     use_card_point: bool,
     card_type: &'static str,

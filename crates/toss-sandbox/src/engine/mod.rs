@@ -17,8 +17,10 @@ mod currency;
 mod direct;
 mod errors;
 mod exchange;
+mod exchanges;
 mod idempotency;
 mod intake;
+mod masking;
 mod method;
 mod method_view;
 mod news;
@@ -37,6 +39,7 @@ mod request;
 mod sellers;
 mod settlements;
 mod transactions;
+mod underway;
 mod v2;
 mod vault;
 mod view;
@@ -62,17 +65,20 @@ pub use self::{
     direct::Card,
     errors::{ApiError, ErrorSpec, Language, find as find_error},
     exchange::{Answer, ApiRequest, Content, Delivery, Pace, Reception, Step, Ticket},
+    exchanges::{EXCHANGE_BODY_MAX, EXCHANGES_MAX, Exchange},
     idempotency::KEY_LIFE,
     method::{GiftCertificate, Kind, Method, Terms},
     payment::{
         CONFIRM_LIFE, Cancel, DEPOSIT_LIFE, Payment, Reversal, Status, WINDOW_LIFE, korean_time,
     },
     payouts::{PAYOUT_DELAY, Payout, PayoutFate},
+    promotions::Discount,
     receipts::{CashReceipt, RECEIPT_DELAY},
     request::{IDEMPOTENCY_KEY_MAX, RefundAccount},
     sellers::Seller,
     settlements::{FEE_PER_MILLE, PAYOUT_AFTER_WORKDAYS},
     transactions::{TRANSACTIONS_MAX, TRANSACTIONS_MIN},
+    underway::{CANCEL_DELAY, Underway},
     view::{PaymentView, Writing},
     webhooks::{RETRY_AFTER_MINUTES, Transmission, WebhookRow, WebhookState},
     window::{
@@ -85,6 +91,7 @@ use self::{
     billing::BillingBook,
     brandpay::BrandpayBook,
     calls::CallLog,
+    exchanges::ExchangeLog,
     idempotency::Idempotency,
     outbox::{News, Outbox},
     payouts::PayoutBook,
@@ -92,7 +99,7 @@ use self::{
     vault::Vault,
     window::Windows,
 };
-pub(crate) use self::{currency::Sum, random::Random, request::is_order_id};
+pub(crate) use self::{currency::Sum, opening::is_name, random::Random, request::is_order_id};
 use crate::{
     ApiVersion, SandboxConfig, Unknowns,
     fault::{ActiveFault, Effect, Fault, FaultBook, Rule},
@@ -141,6 +148,7 @@ pub struct Engine {
     idempotency: Idempotency,
     faults: FaultBook,
     calls: CallLog,
+    exchanges: ExchangeLog,
     random: Random,
     seed: u64,
     clock_offset_ms: i64,
@@ -162,6 +170,7 @@ impl Engine {
                 order: config.order_mismatch_code.clone(),
                 amount: config.amount_mismatch_code.clone(),
                 expired: config.unknowns.expired_confirm.clone(),
+                foreign: config.unknowns.foreign_confirm.clone(),
             },
             replay_server_errors: config.replay_server_errors,
             cancel_amounts_negative: config.cancel_amounts_negative,
@@ -180,6 +189,7 @@ impl Engine {
             idempotency: Idempotency::new(config.idempotency_records_max),
             faults: FaultBook::new(config.seed),
             calls: CallLog::new(config.calls_max),
+            exchanges: ExchangeLog::default(),
             random: Random::new(config.seed),
             seed: config.seed,
             clock_offset_ms: 0,
@@ -199,6 +209,7 @@ impl Engine {
         reason = "a ticket is good for one performance"
     )]
     pub fn perform(&mut self, now: DateTime<Utc>, ticket: Ticket) -> Delivery {
+        self.decide_cancels(now);
         let outcome = match &ticket.effect {
             Some(Effect::Error { code }) => Err(self.fail_with(now, &ticket, code)),
             Some(Effect::ApproveThenError { code }) => {

@@ -15,6 +15,7 @@ use super::{
     method::{Kind, Method},
     outbox::News,
     payment::{CONFIRM_LIFE, Payment, Status, WINDOW_LIFE},
+    view::CancelView,
     writing,
 };
 
@@ -34,6 +35,8 @@ enum Happening {
     Payment(String),
     /// A deposit arrived or was taken back.
     Deposit(String),
+    /// A cancel of a payment was decided on: by its transaction.
+    Cancel(String, String),
     /// A billing key was deleted.
     BillingRemoved(String),
 }
@@ -51,6 +54,19 @@ impl Chronicle {
             | Change::Deposited { payment_key, .. }
             | Change::Canceled { payment_key, .. } => {
                 self.happened.push(Happening::Payment(payment_key.clone()));
+            }
+            Change::CancelDecided {
+                payment_key,
+                transaction_key,
+                done,
+                ..
+            } => {
+                if *done {
+                    let payment = payment_key.clone();
+                    self.happened.push(Happening::Payment(payment));
+                }
+                let (payment, cancel) = (payment_key.clone(), transaction_key.clone());
+                self.happened.push(Happening::Cancel(payment, cancel));
             }
             Change::DepositReversed { payment_key, .. } => {
                 self.happened.push(Happening::Deposit(payment_key.clone()));
@@ -90,6 +106,7 @@ impl Bank {
 
     /// Lets every payment lapse whose time has come.
     pub(super) fn elapse(&mut self, now: DateTime<Utc>) {
+        self.decide_cancels(now);
         while let Some(Reverse((at, index))) = self.chronicle.lapses.peek().copied() {
             if at > now {
                 break;
@@ -139,6 +156,9 @@ impl Engine {
                         news.extend(deposit_news(now, &self.bank.payments[*index]));
                     }
                 }
+                Happening::Cancel(key, transaction_key) => {
+                    news.extend(self.cancel_news(now, &key, &transaction_key));
+                }
                 Happening::BillingRemoved(key) => {
                     let data = json!({ "billingKey": key });
                     news.push(self.told(now, "BILLING_DELETED", &data));
@@ -163,6 +183,24 @@ impl Engine {
             event: "PAYMENT_STATUS_CHANGED",
             order_id: Some(payment.order_id.clone()),
             body,
+        })
+    }
+
+    /// `CANCEL_STATUS_CHANGED`, of wallets abroad alone: the Cancel object (Toss, webhook page).
+    fn cancel_news(&self, now: DateTime<Utc>, key: &str, transaction_key: &str) -> Option<News> {
+        let payment = self.bank.booked(key).ok()?;
+        let mut cancels = payment.cancels.iter();
+        let done = cancels.find(|cancel| cancel.transaction_key == transaction_key);
+        let view = match done {
+            Some(cancel) => CancelView::of(payment, cancel),
+            None => CancelView::underway(payment, payment.find_underway(transaction_key)?),
+        };
+        let event = "CANCEL_STATUS_CHANGED";
+        let body = json!({ "eventType": event, "createdAt": event_time(now), "data": view });
+        Some(News {
+            event,
+            order_id: Some(payment.order_id.clone()),
+            body: body.to_string(),
         })
     }
 

@@ -6,11 +6,12 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
-    ApiError, Change, Choice, Engine, GiftCertificate, Kind, Language, Method, NewPayment,
+    ApiError, Change, Choice, Engine, GiftCertificate, ISSUERS, Kind, Language, Method, NewPayment,
     OpenedWindow, RequestedMethod, Terms,
     address::is_return_url,
     currency::{Currency, Sum},
     direct::{checked_metadata, installments, new_payment, term},
+    promotions::Discount,
     request::{is_order_id, parse},
 };
 
@@ -59,10 +60,36 @@ struct AmountBody {
 struct MethodBody {
     use_escrow: Option<bool>,
     card_installment_plan: Option<u8>,
+    free_installment_plans: Option<Vec<FreeInstallments>>,
+    use_card_point: Option<bool>,
+    discount_code: Option<String>,
     tax_exemption_amount: Option<Sum>,
     valid_hours: Option<u32>,
     due_date: Option<String>,
     cash_receipt: Option<ReceiptBody>,
+}
+
+/// Installments whose interest the merchant pays.
+#[derive(Debug, Deserialize)]
+struct FreeInstallments {
+    company: String,
+    months: Vec<u8>,
+}
+
+impl FreeInstallments {
+    /// The card company, if its installments of so many months are free; it may be named by code,
+    /// in Korean or in English. One that is not known is as good as none.
+    fn issuer(&self, months: u8) -> Option<String> {
+        let named = |(code, korean, english): &&(&str, &str, &str)| {
+            [code, korean, english].iter().any(|name| {
+                let company = self.company.to_lowercase();
+                !company.is_empty() && name.to_lowercase().ends_with(&company)
+            })
+        };
+        let issuer = ISSUERS.iter().find(named)?;
+        let free = self.months.contains(&months);
+        free.then(|| issuer.0.to_owned())
+    }
 }
 
 /// Which wallet abroad, and where its buyer is.
@@ -148,7 +175,7 @@ fn requested(body: &OpenBody) -> Result<(RequestedMethod, Method), ApiError> {
 }
 
 /// Capital letters, as wallets and countries are named.
-fn is_name(text: &str, length_max: usize) -> bool {
+pub(crate) fn is_name(text: &str, length_max: usize) -> bool {
     (2..=length_max).contains(&text.len())
         && text
             .bytes()
@@ -196,6 +223,8 @@ fn terms(
         .find_map(|option| option.tax_exemption_amount);
     let exempt = exempt.map_or(Some(0), |sum| sum.minor(currency));
     let product = body.product.as_deref().unwrap_or("payment");
+    let code = body.card.discount_code.as_deref();
+    let free = body.card.free_installment_plans.iter().flatten();
     Ok(Terms {
         kind: if product == "brandpay" {
             Kind::Brandpay
@@ -214,6 +243,13 @@ fn terms(
         due_at,
         valid_hours,
         cash_receipt: receipt.filter(|name| matches!(name.as_str(), "소득공제" | "지출증빙")),
+        account_key: None,
+        card_points_wanted: body.card.use_card_point,
+        card_points: false,
+        merchant_pays_interest: free
+            .filter_map(|plan| plan.issuer(installment_months))
+            .collect(),
+        discount: code.and_then(|code| Discount::of(code, amount, currency)),
     })
 }
 

@@ -7,6 +7,7 @@ use super::{
     currency::{Amount, Currency},
     method::{Method, Terms},
     request::RefundAccount,
+    underway::Underway,
 };
 
 /// A window that nobody finished lapses after 30 minutes (Toss, payment status table).
@@ -62,6 +63,8 @@ pub struct Cancel {
     pub transaction_key: String,
     /// Where a virtual account's money went back to.
     pub refund_account: Option<RefundAccount>,
+    /// The merchant's name of it, where it was decided on later.
+    pub request_id: Option<String>,
 }
 
 /// A deposit that turned out to be an error: the bank took it back.
@@ -114,6 +117,8 @@ pub struct Payment {
     pub digits: String,
     /// Cancels, oldest first.
     pub cancels: Vec<Cancel>,
+    /// Cancels that a wallet abroad has yet to decide on, or has refused.
+    pub underway: Vec<Underway>,
     /// Why it was declined or lapsed.
     pub failure_code: Option<String>,
     /// A code with which the confirm will be declined, chosen in the window.

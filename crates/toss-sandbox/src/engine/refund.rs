@@ -14,6 +14,9 @@ use super::{
     request::{CancelBody, RefundAccount},
 };
 
+/// Longest `cancelRequestId` in characters (assumed).
+const CANCEL_REQUEST_ID_MAX: usize = 300;
+
 impl Bank {
     /// Gives money back, or withdraws a virtual account that nobody paid into.
     ///
@@ -28,9 +31,7 @@ impl Bank {
         escrow_code: &str,
     ) -> Result<&Payment, ApiError> {
         let error = |code| Err(ApiError::new(code));
-        if body.cancel_reason.is_empty() || body.cancel_reason.chars().count() > 200 {
-            return error("INVALID_REQUEST");
-        }
+        check_texts(body)?;
         let payment = self
             .find(now, key)
             .ok_or_else(|| ApiError::new("NOT_FOUND_PAYMENT"))?;
@@ -40,6 +41,9 @@ impl Bank {
             Status::Ready | Status::InProgress | Status::Aborted | Status::Expired => {
                 return error("NOT_CANCELABLE_PAYMENT");
             }
+        }
+        if payment.cancel_underway().is_some() {
+            return error("ALREADY_REFUNDING_PAYMENT");
         }
         if body
             .currency
@@ -66,6 +70,9 @@ impl Bank {
         if payment.terms().escrow && amount < payment.amount {
             return error(escrow_code);
         }
+        if payment.is_below_discount(amount) {
+            return error("EXCEED_CANCEL_AMOUNT_DISCOUNT_AMOUNT");
+        }
         check_virtual_account(payment, body, amount)?;
         let (tax_free, tax_exemption) = refunded_untaxed(payment, body, amount)?;
         let deposited = matches!(payment.method, Method::VirtualAccount { .. })
@@ -78,6 +85,19 @@ impl Bank {
                 bank: codes::bank(&account.bank).unwrap_or_default().to_owned(),
                 ..account
             });
+        if payment.cancels_later() {
+            self.book(Change::CancelStarted {
+                payment_key: key.to_owned(),
+                at: now,
+                amount,
+                tax_free,
+                tax_exemption,
+                reason: body.cancel_reason.clone(),
+                transaction_key: random.transaction_key(),
+                request_id: body.cancel_request_id.clone(),
+            });
+            return self.booked(key);
+        }
         self.book(Change::Canceled {
             payment_key: key.to_owned(),
             at: now,
@@ -97,6 +117,17 @@ fn minor(payment: &Payment, sent: Option<Sum>) -> Result<Option<u64>, ApiError> 
     let minor = |sum: Sum| sum.minor(payment.currency());
     sent.map(|sum| minor(sum).ok_or_else(|| ApiError::new("INVALID_REQUEST")))
         .transpose()
+}
+
+fn check_texts(body: &CancelBody) -> Result<(), ApiError> {
+    let request_id = body.cancel_request_id.as_deref().unwrap_or_default();
+    if (1..=200).contains(&body.cancel_reason.chars().count())
+        && request_id.chars().count() <= CANCEL_REQUEST_ID_MAX
+    {
+        Ok(())
+    } else {
+        Err(ApiError::new("INVALID_REQUEST"))
+    }
 }
 
 /// How long a payment can be cancelled (Toss, cancel page): a transfer and `PayPal` 180 days, a

@@ -30,6 +30,7 @@ pub(crate) struct CancelBody {
     pub(crate) refundable_amount: Option<Sum>,
     pub(crate) currency: Option<String>,
     pub(crate) refund_receive_account: Option<RefundAccount>,
+    pub(crate) cancel_request_id: Option<String>,
 }
 
 /// Where the money of a virtual account goes back to.

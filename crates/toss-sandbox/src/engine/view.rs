@@ -11,6 +11,7 @@ use super::{
     method::{Kind, Method},
     method_view::MethodObjects,
     payment::{Cancel, Payment, Status, korean_time},
+    underway::Underway,
 };
 use crate::config::ApiVersion;
 
@@ -52,14 +53,12 @@ impl Payment {
             paid_with: self.method_objects(now, base_url),
             cash_receipt: self.cash_receipt_view(base_url),
             cash_receipts: (),
-            discount: (),
+            discount: match self.discount() {
+                0 => None,
+                amount => Some(DiscountView { amount }),
+            },
             metadata: (!terms.metadata.is_empty()).then_some(&terms.metadata),
-            cancels: (!self.cancels.is_empty()).then(|| {
-                self.cancels
-                    .iter()
-                    .map(|cancel| CancelView::of(self, cancel))
-                    .collect()
-            }),
+            cancels: self.cancel_views(),
             secret: abroad.not().then_some(&self.secret),
             r#type: terms.kind,
             country: terms.country.as_deref().unwrap_or("KR"),
@@ -83,6 +82,16 @@ impl Payment {
             method: self.authenticated_at.map(|_| self.method.name(language)),
             version: writing.version.name(),
         }
+    }
+
+    /// The cancels, those that a wallet abroad has not carried out at the end.
+    fn cancel_views(&self) -> Option<Vec<CancelView<'_>>> {
+        let done = self.cancels.iter();
+        let done = done.map(|cancel| CancelView::of(self, cancel));
+        let underway = self.underway.iter();
+        let underway = underway.map(|underway| CancelView::underway(self, underway));
+        let views: Vec<_> = done.chain(underway).collect();
+        (!views.is_empty()).then_some(views)
     }
 
     /// The receipt that the buyer asked for; issued when the money is there, gone when all of it
@@ -131,7 +140,7 @@ pub struct PaymentView<'a> {
     paid_with: MethodObjects<'a>,
     cash_receipt: Option<PaymentReceiptView<'a>>,
     cash_receipts: (),
-    discount: (),
+    discount: Option<DiscountView>,
     metadata: Option<&'a BTreeMap<String, String>>,
     cancels: Option<Vec<CancelView<'a>>>,
     secret: Option<&'a String>,
@@ -167,7 +176,7 @@ pub(super) struct CancelView<'a> {
     tax_free_amount: Amount,
     refundable_amount: Amount,
     cancel_status: &'static str,
-    cancel_request_id: (),
+    cancel_request_id: Option<&'a str>,
 }
 
 impl<'a> CancelView<'a> {
@@ -178,7 +187,7 @@ impl<'a> CancelView<'a> {
             cancel_reason: &cancel.reason,
             tax_exemption_amount: payment.money(cancel.tax_exemption),
             canceled_at: korean_time(cancel.at),
-            card_discount_amount: 0,
+            card_discount_amount: payment.discount_returned(cancel),
             transfer_discount_amount: 0,
             easy_pay_discount_amount: 0,
             receipt_key: (),
@@ -186,7 +195,19 @@ impl<'a> CancelView<'a> {
             tax_free_amount: payment.money(cancel.tax_free),
             refundable_amount: payment.money(cancel.balance_after),
             cancel_status: "DONE",
-            cancel_request_id: (),
+            cancel_request_id: cancel.request_id.as_deref(),
+        }
+    }
+
+    /// A cancel that was not carried out.
+    pub(super) fn underway(payment: &Payment, underway: &'a Underway) -> Self {
+        Self {
+            cancel_status: if underway.aborted {
+                "ABORTED"
+            } else {
+                "IN_PROGRESS"
+            },
+            ..Self::of(payment, &underway.cancel)
         }
     }
 }
@@ -200,6 +221,11 @@ struct PaymentReceiptView<'a> {
     receipt_url: String,
     amount: u64,
     tax_free_amount: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct DiscountView {
+    amount: u64,
 }
 
 #[derive(Debug, Serialize)]

@@ -184,7 +184,9 @@ impl Engine {
         let due = self.outbox.due.first().map(|(due_at, _)| *due_at);
         let lapse = self.bank.next_lapse().filter(|_| self.outbox.wanted);
         let payout = self.next_payout_at().filter(|_| self.outbox.wanted);
-        [due, lapse, payout].into_iter().flatten().min()
+        let decision = self.bank.next_decision().map(|(due, _)| due);
+        let decision = decision.filter(|_| self.outbox.wanted);
+        [due, lapse, payout, decision].into_iter().flatten().min()
     }
 
     /// What became of a transmission: the status answered within ten seconds, if any. Anything

@@ -90,6 +90,8 @@ pub struct WindowSight {
     /// When it closes by itself; none for a card's window in a journal that does not say when it
     /// was opened.
     pub lapses_at: Option<DateTime<Utc>>,
+    /// Whether the page asks for the card's points to be used; false forbids it.
+    pub card_points_wanted: Option<bool>,
 }
 
 /// What the buyer chose to do.
@@ -197,6 +199,7 @@ impl Engine {
                 method: window.method,
                 open: !window.finished && lapses_at.is_none_or(|lapses_at| now < lapses_at),
                 lapses_at,
+                card_points_wanted: Some(false),
             });
         }
         let payment = self.bank.find(now, &window.payment_key)?;
@@ -208,6 +211,7 @@ impl Engine {
             method: window.method,
             open: !window.finished && payment.status == Status::Ready,
             lapses_at: Some(payment.requested_at + WINDOW_LIFE),
+            card_points_wanted: payment.terms().card_points_wanted,
         })
     }
 
@@ -254,9 +258,8 @@ impl Engine {
             ) => {
                 let payment = self.bank.find(now, &key).ok_or(WindowClosed)?;
                 let method = chosen(payment, method).ok_or(WindowClosed)?;
-                let card_number = card.map(|card| card.masked);
                 self.bank
-                    .authenticate(now, &key, method, card_number, decline_at_confirm)
+                    .authenticate(now, &key, method, card, decline_at_confirm)
                     .map_err(|_| WindowClosed)?;
                 let payment = self.bank.find(now, &key).ok_or(WindowClosed)?;
                 let kind = match payment.terms().kind {

@@ -179,7 +179,7 @@ impl ActiveFault {
 
 impl Effect {
     /// Whether it befalls webhooks, and no call.
-    fn is_of_webhooks(&self) -> bool {
+    pub(crate) fn is_of_webhooks(&self) -> bool {
         matches!(
             self,
             Self::LoseWebhook | Self::RepeatWebhook { .. } | Self::DelayWebhook { .. }

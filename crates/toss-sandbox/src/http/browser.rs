@@ -39,6 +39,8 @@ pub(super) struct WindowForm {
     phone: Option<String>,
     card_number: Option<String>,
     card_expiry: Option<String>,
+    /// Present if the card's points are to be used.
+    card_points: Option<String>,
     code: Option<String>,
     /// Present if the decline is to come only at confirm.
     later: Option<String>,
@@ -236,7 +238,8 @@ fn card(now: DateTime<Utc>, form: &WindowForm, method: &Method) -> Result<Option
         return Ok(None);
     };
     let expiry = form.card_expiry.as_deref().unwrap_or_default();
-    Card::typed(now, number, expiry).map(Some)
+    let card = Card::typed(now, number, expiry)?;
+    Ok(Some(card.with_points(form.card_points.is_some())))
 }
 
 fn method(form: &WindowForm, customer_name: String) -> Option<Method> {

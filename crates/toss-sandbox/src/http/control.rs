@@ -12,8 +12,10 @@ use serde_json::json;
 
 use super::{error_response, header_language, json_response};
 use crate::{
-    JournalFailure, Sandbox,
-    engine::{Amount, ApiError, Currency, GiftCertificate, Language, Method, Sum, is_order_id},
+    Call, JournalFailure, Sandbox,
+    engine::{
+        Amount, ApiError, Currency, GiftCertificate, Language, Method, Sum, is_name, is_order_id,
+    },
 };
 
 /// Most rows of one page.
@@ -44,6 +46,7 @@ struct NewPaymentBody {
     currency: Option<String>,
     order_name: Option<String>,
     method: Option<String>,
+    provider: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,9 +101,31 @@ pub(super) async fn calls(
     };
     let (rows, totals) = {
         let engine = sandbox.engine();
-        (engine.calls(limit), engine.call_totals())
+        (engine.numbered_calls(limit), engine.call_totals())
     };
+    let rows = rows.into_iter();
+    let rows: Vec<_> = rows
+        .map(|(number, call)| NumberedCall { number, call })
+        .collect();
     listed(totals, rows)
+}
+
+#[derive(Debug, Serialize)]
+struct NumberedCall {
+    number: u64,
+    #[serde(flatten)]
+    call: Call,
+}
+
+/// What one call sent and was answered, masked.
+pub(super) async fn exchange(sandbox: Data<Sandbox>, request: HttpRequest) -> HttpResponse {
+    let number = request.match_info().get("number").unwrap_or_default();
+    let number = number.parse().ok();
+    let exchange = number.and_then(|number| sandbox.exchange(number));
+    match exchange.and_then(|exchange| serde_json::to_string(&exchange).ok()) {
+        Some(exchange) => json_response(200, exchange),
+        None => error_response(&request, &ApiError::new("NOT_FOUND")),
+    }
 }
 
 pub(super) async fn payments(
@@ -154,7 +179,11 @@ pub(super) async fn authenticate(
             kind: GiftCertificate::Game,
         },
         Some("FOREIGN_EASY_PAY") => Method::ForeignEasyPay {
-            provider: "PAYPAL".to_owned(),
+            provider: match body.provider.as_deref() {
+                None => "PAYPAL".to_owned(),
+                Some(name) if is_name(name, 30) => name.to_owned(),
+                Some(_) => return refused("INVALID_REQUEST"),
+            },
         },
         Some(_) => return refused("NOT_SUPPORTED_METHOD"),
     };
@@ -205,6 +234,15 @@ pub(super) async fn reverse_deposit(sandbox: Data<Sandbox>, request: HttpRequest
     let key = request.match_info().get("payment_key").unwrap_or_default();
     let reversed = sandbox.act(|engine, now| engine.reverse_deposit(now, key));
     Ok(match sandbox.told(reversed).await? {
+        Ok(payment) => json_response(200, payment),
+        Err(error) => error_response(&request, &error),
+    })
+}
+
+pub(super) async fn abort_cancel(sandbox: Data<Sandbox>, request: HttpRequest) -> Response {
+    let key = request.match_info().get("payment_key").unwrap_or_default();
+    let aborted = sandbox.act(|engine, now| engine.abort_cancel(now, key));
+    Ok(match sandbox.told(aborted).await? {
         Ok(payment) => json_response(200, payment),
         Err(error) => error_response(&request, &error),
     })

@@ -77,6 +77,10 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
             web::post().to(control::reverse_deposit),
         )
         .route(
+            "/payments/{payment_key}/abort-cancel",
+            web::post().to(control::abort_cancel),
+        )
+        .route(
             "/payments/{payment_key}/expire",
             web::post().to(control::expire),
         )
@@ -88,6 +92,7 @@ pub(crate) fn mount_browser(config: &mut ServiceConfig, sandbox: &Sandbox) {
         .route("/journal", web::get().to(books::journal))
         .route("/invariants", web::get().to(books::invariants))
         .route("/calls", web::get().to(control::calls))
+        .route("/calls/{number}", web::get().to(control::exchange))
         .route("/clock", web::post().to(control::advance_clock))
         .default_service(web::to(not_found));
     config.service(scope);

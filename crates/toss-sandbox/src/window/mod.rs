@@ -174,7 +174,7 @@ fn methods(sight: &WindowSight, text: &Text, language: Language) -> String {
     };
     match sight.method {
         RequestedMethod::Card if sight.currency != Currency::Krw => {
-            one("card", text.card, &card_fields(text))
+            one("card", text.card, &card_fields(sight, text))
         }
         RequestedMethod::ForeignEasyPay => one(
             "foreign_easy_pay",
@@ -191,11 +191,11 @@ fn methods(sight: &WindowSight, text: &Text, language: Language) -> String {
                  <div class=\"panel p-card\">{issuers}</div><div class=\"panel p-easy\">{wallets}</div></div>",
                 card = text.card,
                 easy = text.easy_pay,
-                issuers = choices("issuer", &issuers) + &card_fields(text),
+                issuers = choices("issuer", &issuers) + &card_fields(sight, text),
                 wallets = choices("provider", &wallets),
             )
         }
-        RequestedMethod::Billing => one("card", text.card, &card_fields(text)),
+        RequestedMethod::Billing => one("card", text.card, &card_fields(sight, text)),
         RequestedMethod::MobilePhone => {
             let phone = format!(
                 "<input class=field name=phone inputmode=tel value=01000001234 aria-label=\"{}\">",
@@ -230,11 +230,21 @@ fn methods(sight: &WindowSight, text: &Text, language: Language) -> String {
 }
 
 /// A card's number and expiry, filled in with the card that Toss's test environment takes.
-fn card_fields(text: &Text) -> String {
+fn card_fields(sight: &WindowSight, text: &Text) -> String {
+    let points = match sight.card_points_wanted {
+        Some(false) => String::new(),
+        wanted => {
+            let checked = if wanted == Some(true) { " checked" } else { "" };
+            format!(
+                "<label class=later><input type=checkbox id=card_points name=card_points value=1{checked}>{}</label>",
+                text.card_points
+            )
+        }
+    };
     format!(
         "<label class=entry>{number}<input class=field name=card_number inputmode=numeric autocomplete=off maxlength=24 value=\"{CARD_NUMBER}\"></label>\
          <label class=entry>{expiry}<input class=field name=card_expiry autocomplete=off maxlength=7 value=\"{CARD_EXPIRY}\"></label>\
-         <p class=hint>{hint}</p>",
+         {points}<p class=hint>{hint}</p>",
         number = text.card_number,
         expiry = text.card_expiry,
         hint = text.card_hint,
@@ -304,6 +314,7 @@ mod tests {
             method: RequestedMethod::Card,
             open: true,
             lapses_at: DateTime::from_timestamp(1_767_225_600, 0),
+            card_points_wanted: None,
         }
     }
 

@@ -239,6 +239,79 @@ async fn a_page_pays_by_promise_by_widget_and_registers_a_card_with_the_script_a
     page.close().await.unwrap();
 }
 
+/// The text of an element once it has this in it.
+async fn shown(page: &Client, selector: &str, wanted: &str) -> String {
+    let mut text = String::new();
+    for _ in 0..600 {
+        // The console may replace an element while it is read.
+        if let Ok(element) = page.find(Locator::Css(selector)).await {
+            text = element.text().await.unwrap_or_default();
+        }
+        if text.contains(wanted) {
+            return text;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{selector} never shows {wanted}: {text}");
+}
+
+#[tokio::test]
+async fn the_console_shows_calls_as_they_come_with_their_bodies_on_demand() {
+    let Some(driver) = Driver::start() else {
+        return;
+    };
+    let (bench, files) = (Bench::start().await, tempfile::tempdir().unwrap());
+    let page = driver.phone(&files).await;
+    page.goto(&bench.url("/sandbox")).await.unwrap();
+    shown(&page, "#calls", "없음").await;
+    let key = bench.sandbox.authenticate("order-0001", 1_000);
+    let confirm = bench.confirm(&key, "order-0001", 1_000);
+    let confirm = confirm.header("idempotency-key", "order-0001:1");
+    assert_eq!(confirm.send().await.unwrap().status(), 200);
+    shown(&page, "#calls li", "POST confirm → 200").await;
+    shown(&page, "#calls li code", "order-0001:1").await;
+    shown(&page, "#payments li b", "order-0001 · DONE").await;
+    press(&page, "#calls summary").await;
+    shown(&page, "#calls .request", "\"amount\": 1000").await;
+    let answer = shown(&page, "#calls .answer", "\"status\": \"DONE\"").await;
+    assert!(answer.contains("\"secret\": \"***\""), "{answer}");
+
+    let body = json!({
+        "orderId": "order-0002", "orderName": "양말", "amount": 500, "cardPassword": "12",
+        "cardNumber": "9410001234567890", "cardExpirationYear": "99",
+        "cardExpirationMonth": "12", "customerIdentityNumber": "900101",
+    });
+    let paid = bench.post("/v1/payments/key-in", &body).send().await;
+    assert_eq!(paid.unwrap().status(), 200);
+    shown(&page, "#calls li", "POST keyIn → 200").await;
+    // The row below has stayed open meanwhile.
+    shown(&page, "#calls li:nth-child(2) .answer", "DONE").await;
+    press(&page, "#calls summary").await;
+    let sent = shown(&page, "#calls .request", "order-0002").await;
+    assert!(sent.contains("\"cardPassword\": \"***\""), "{sent}");
+    let source = page.source().await.unwrap();
+    assert!(!source.contains("9410001234567890") && !source.contains("900101"));
+    press(&page, "#payments summary").await;
+    shown(&page, "#payments pre", "\"balanceAmount\": 500").await;
+    assert!(fits(&page).await, "the console fits a phone");
+
+    let kinds = page.find_all(Locator::Css("#kind option")).await.unwrap();
+    assert!(kinds.len() > 15);
+    for kind in 0..kinds.len() {
+        press(&page, &format!("#kind option:nth-child({})", kind + 1)).await;
+        press(&page, "#inject").await;
+        let put = |sandbox: &toss_sandbox::Sandbox| sandbox.faults().len() == kind + 1;
+        bench.until("every kind is taken", put).await;
+    }
+    press(&page, "#end-all").await;
+    bench
+        .until("all are ended with one click", |sandbox| {
+            sandbox.faults().is_empty()
+        })
+        .await;
+    page.close().await.unwrap();
+}
+
 /// Has the page run a line of script, whose answer it shows in its result.
 async fn run(page: &Client, script: &str) {
     let script = format!("{script}.then(show, failed);");

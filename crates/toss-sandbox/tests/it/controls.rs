@@ -190,6 +190,88 @@ async fn a_payment_that_toss_would_refuse_is_refused() {
 }
 
 #[tokio::test]
+async fn a_wallet_abroad_refuses_a_cancel_by_call_or_carries_it_out_when_the_clock_says_so() {
+    let bench = Bench::start().await;
+    let body = json!({
+        "orderId": "order-0001", "amount": 10, "currency": "USD",
+        "method": "FOREIGN_EASY_PAY", "provider": "ALIPAY",
+    });
+    let (_, made) = post(&bench, "/sandbox/payments", body).await;
+    let key = made["paymentKey"].as_str().unwrap();
+    let confirm = bench.confirm(key, "order-0001", 10).send().await.unwrap();
+    assert_eq!(confirm.status(), 200);
+    let cancel = format!("/v1/payments/{key}/cancel");
+    let cancel = bench.post(&cancel, &json!({ "cancelReason": "변심" }));
+    let cancel = || cancel.try_clone().unwrap().send();
+    assert_eq!(cancel().await.unwrap().status(), 200);
+    let abort = format!("/sandbox/payments/{key}/abort-cancel");
+    let (status, aborted) = post(&bench, &abort, Value::Null).await;
+    assert_eq!(
+        (status, &aborted["cancels"][0]["cancelStatus"]),
+        (200, &json!("ABORTED"))
+    );
+    assert_eq!(post(&bench, &abort, Value::Null).await.0, 400);
+    assert_eq!(cancel().await.unwrap().status(), 200);
+    assert_eq!(bench.status(key), "DONE");
+    post(&bench, "/sandbox/clock", json!({ "advanceSeconds": 10 })).await;
+    let (_, ledger) = get(&bench, "/sandbox/ledger").await;
+    assert_eq!(ledger["rows"][0]["net"], 0);
+    assert_eq!(bench.status(key), "CANCELED");
+}
+
+#[tokio::test]
+async fn a_call_s_bodies_are_shown_masked_with_what_befell_it_and_forgotten_in_time() {
+    let bench = Bench::start().await;
+    let key = bench.sandbox.authenticate("order-0001", 1_000);
+    let sent = bench.confirm(&key, "order-0001", 1_000);
+    let sent = || sent.try_clone().unwrap().header("idempotency-key", "k");
+    let answer = sent().send().await.unwrap().text().await.unwrap();
+    sent().send().await.unwrap();
+    let (_, first) = get(&bench, "/sandbox/calls/0").await;
+    let (_, second) = get(&bench, "/sandbox/calls/1").await;
+    let request: Value = serde_json::from_str(first["request"].as_str().unwrap()).unwrap();
+    assert_eq!(request["orderId"], "order-0001");
+    let mut told: Value = serde_json::from_str(&answer).unwrap();
+    told["secret"] = json!("***");
+    let shown: Value = serde_json::from_str(first["answer"].as_str().unwrap()).unwrap();
+    assert_eq!(shown, told);
+    assert_eq!(first["answer"], second["answer"]);
+    assert_eq!(
+        (&first["replayed"], &second["replayed"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(second["idempotencyKey"], "k");
+
+    let silent = bench.confirm(&key, "order-0001", 1_000);
+    let silent = silent.header("sandbox-fault", r#"{"type":"approveThenReset"}"#);
+    assert!(silent.send().await.is_err());
+    let (_, withheld) = get(&bench, "/sandbox/calls/2").await;
+    assert_eq!(
+        (&withheld["answer"], &withheld["fault"]["type"]),
+        (&Value::Null, &json!("approveThenReset"))
+    );
+    assert_eq!(get(&bench, "/sandbox/calls/3").await.0, 404);
+    assert_eq!(get(&bench, "/sandbox/calls/x").await.0, 404);
+
+    let long = json!({ "orderName": "가".repeat(20_000) });
+    bench
+        .post("/v1/payments/key-in", &long)
+        .send()
+        .await
+        .unwrap();
+    let (_, cut) = get(&bench, "/sandbox/calls/3").await;
+    assert_eq!(cut["requestCut"], true);
+    assert!(cut["request"].as_str().unwrap().len() <= toss_sandbox::engine::EXCHANGE_BODY_MAX + 8);
+    for _ in 0..toss_sandbox::engine::EXCHANGES_MAX {
+        bench.get("/v1/payments/none").send().await.unwrap();
+    }
+    assert_eq!(get(&bench, "/sandbox/calls/3").await.0, 404);
+    let (_, latest) = get(&bench, "/sandbox/calls?limit=1").await;
+    let path = format!("/sandbox/calls/{}", latest["rows"][0]["number"]);
+    assert_eq!(get(&bench, &path).await.1["status"], 404);
+}
+
+#[tokio::test]
 async fn a_shop_can_serve_the_browser_part_alone() {
     let sandbox = toss_sandbox::Sandbox::new(toss_sandbox::SandboxConfig::default());
     let app = actix_web::App::new().configure(sandbox.browser_routes());

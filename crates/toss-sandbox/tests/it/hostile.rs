@@ -11,7 +11,7 @@ use toss_sandbox::{Effect, Endpoint, Fault, SandboxConfig, Target};
 use crate::bench::Bench;
 
 /// Every route beside the API's own: method, path, and a body that is taken.
-const ROUTES: [(&str, &str, &str); 28] = [
+const ROUTES: [(&str, &str, &str); 30] = [
     ("GET", "/v2/standard", ""),
     ("GET", "/sandbox", ""),
     ("GET", "/sandbox/console.js", ""),
@@ -57,6 +57,7 @@ const ROUTES: [(&str, &str, &str); 28] = [
     ("POST", "/sandbox/payments/{id}/deposit", ""),
     ("POST", "/sandbox/payments/{id}/deposit-error", ""),
     ("POST", "/sandbox/payments/{id}/expire", ""),
+    ("POST", "/sandbox/payments/{id}/abort-cancel", ""),
     (
         "POST",
         "/sandbox/sellers/{id}/review",
@@ -66,6 +67,7 @@ const ROUTES: [(&str, &str, &str); 28] = [
     ("GET", "/sandbox/journal", ""),
     ("GET", "/sandbox/invariants", ""),
     ("GET", "/sandbox/calls", ""),
+    ("GET", "/sandbox/calls/{id}", ""),
     ("POST", "/sandbox/clock", r#"{"advanceSeconds":60}"#),
     ("GET", "/v1/nothing", ""),
 ];

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{Bench, ORDER, code, keyed, reason, request};
-use crate::{ApiVersion, SandboxConfig, Unknowns, endpoint::Endpoint, engine::Method};
+use crate::{endpoint::Endpoint, engine::Method};
 
 impl Bench {
     pub(super) fn ask(&mut self, endpoint: Endpoint, subject: &str, body: &Value) -> (u16, Value) {
@@ -12,7 +12,7 @@ impl Bench {
     }
 }
 
-fn account(change: (&str, Value)) -> Value {
+pub(super) fn account(change: (&str, Value)) -> Value {
     let mut body = json!({
         "amount": 15_000, "orderId": ORDER, "orderName": "티셔츠",
         "customerName": "김토스", "bank": "20",
@@ -21,7 +21,7 @@ fn account(change: (&str, Value)) -> Value {
     body
 }
 
-fn card(change: (&str, Value)) -> Value {
+pub(super) fn card(change: (&str, Value)) -> Value {
     let mut body = json!({
         "cardNumber": "9410001234567890", "cardExpirationYear": "30", "cardExpirationMonth": "12",
         "customerIdentityNumber": "900101", "cardPassword": "12", "customerKey": "buyer-1",
@@ -263,54 +263,6 @@ fn an_auth_key_issues_one_billing_key_to_its_customer() {
     );
     let used = bench.ask(Endpoint::IssueBilling, "", &body(&auth_key, "buyer-1"));
     assert_eq!(code(&used), (404, "NOT_FOUND_BILLING"));
-}
-
-#[test]
-fn what_toss_leaves_open_is_a_setting() {
-    let unknowns = Unknowns {
-        long_customer_key: "FAILED_DB_PROCESSING".to_owned(),
-        repeated_billing_removal: None,
-        expired_confirm: "NOT_FOUND_PAYMENT".to_owned(),
-        escrow_partial_cancel: "FAILED_INTERNAL_SYSTEM_PROCESSING".to_owned(),
-        ..Unknowns::default()
-    };
-    let mut bench = Bench::with(&SandboxConfig {
-        unknowns,
-        api_version: ApiVersion::V2024_06_01,
-        ..SandboxConfig::default()
-    });
-    let long = card(("customerKey", json!("가".repeat(301))));
-    let answer = bench.ask(Endpoint::IssueBillingByCard, "", &long);
-    assert_eq!(code(&answer), (500, "FAILED_DB_PROCESSING"));
-    let fits = card(("customerKey", json!("가".repeat(300))));
-    let (status, issued) = bench.ask(Endpoint::IssueBillingByCard, "", &fits);
-    assert_eq!((status, issued.get("cardNumber")), (200, None));
-    let key = issued["billingKey"].as_str().unwrap().to_owned();
-    for _ in 0..2 {
-        assert_eq!(
-            bench
-                .send(request(Endpoint::RemoveBilling, &key, &Value::Null))
-                .status,
-            200
-        );
-    }
-    let escrow = bench.ask(
-        Endpoint::IssueAccount,
-        "",
-        &account(("useEscrow", json!(true))),
-    );
-    assert_eq!(escrow.1["version"], "2024-06-01");
-    let key = escrow.1["paymentKey"].as_str().unwrap().to_owned();
-    let now = bench.now;
-    bench.engine.deposit(now, &key).unwrap();
-    let mut part = reason();
-    part["cancelAmount"] = json!(1_000);
-    let answer = bench.cancel(&key, &part);
-    assert_eq!(code(&answer), (500, "FAILED_INTERNAL_SYSTEM_PROCESSING"));
-    let lapsed = bench.authenticate("order-0002", 1_000);
-    bench.now += TimeDelta::minutes(10);
-    let answer = bench.confirm(&lapsed, "order-0002", 1_000);
-    assert_eq!(code(&answer), (404, "NOT_FOUND_PAYMENT"));
 }
 
 #[test]

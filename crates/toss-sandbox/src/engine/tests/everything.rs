@@ -33,6 +33,8 @@ fn good(endpoint: Endpoint) -> Value {
             "scope": ["REGISTER"], "termsId": [1], "grantType": "AuthorizationCode",
             "code": "c", "methodKey": "m", "useEscrow": false, "currency": "KRW",
             "vbv": { "cavv": "c", "xid": "x", "eci": "05" },
+            "accountKey": "a", "useCardPoint": false, "useFreeInstallmentPlan": true,
+            "cancelRequestId": "c",
             "cashReceipt": { "type": "소득공제", "registrationNumber": "01000001234" },
         }),
     }

@@ -8,7 +8,7 @@ use super::{Bench, ORDER, code, read, request};
 use crate::{
     DEFAULT_CLIENT_KEY, SandboxConfig,
     endpoint::Endpoint,
-    engine::{Amount, Choice, Currency, Engine, Language, Method},
+    engine::{Amount, CANCEL_DELAY, Choice, Currency, Engine, Findings, Language, Method},
 };
 
 fn opened(bench: &mut Bench, change: &Value) -> Result<String, String> {
@@ -112,6 +112,116 @@ fn a_wallet_abroad_is_paid_in_dollars_and_cancelled_in_cents() {
     bench.now += TimeDelta::days(181);
     let late = bench.cancel(&key, &json!({ "cancelReason": "변심" }));
     assert_eq!(code(&late), (403, "EXCEED_MAX_REFUND_DUE"));
+}
+
+/// A payment with a wallet that decides on cancels later.
+fn paid_with_alipay(bench: &mut Bench) -> String {
+    let alipay = json!({ "foreignEasyPay": { "provider": "ALIPAY", "country": "CN" } });
+    let window = opened(bench, &alipay).unwrap();
+    let key = key_in(&pay(bench, &window, wallet()).unwrap());
+    let (status, paid) = read(&bench.send(confirm_of(&key, &json!(726.24))));
+    assert_eq!(status, 200, "{paid}");
+    key
+}
+
+/// The names and contents of the events that are due.
+fn events(bench: &mut Bench) -> Vec<(String, Value)> {
+    bench.engine.announce(bench.now);
+    let due = bench.engine.due_webhooks(bench.now, 100);
+    let read = |body: &str| serde_json::from_str::<Value>(body).unwrap();
+    due.iter()
+        .map(|sent| read(&sent.body))
+        .map(|event| {
+            (
+                event["eventType"].as_str().unwrap().to_owned(),
+                event["data"].clone(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn a_wallet_abroad_decides_on_a_cancel_later_and_tells() {
+    let mut bench = Bench::new();
+    bench.engine.want_webhooks();
+    let key = paid_with_alipay(&mut bench);
+    assert_eq!(events(&mut bench).len(), 1);
+    let part = json!({
+        "cancelReason": "변심", "cancelAmount": 26.24, "cancelRequestId": "refund-1",
+    });
+    let (status, asked) = bench.cancel(&key, &part);
+    assert_eq!((status, &asked["status"]), (200, &json!("DONE")));
+    assert_eq!(asked["balanceAmount"], json!(726.24));
+    let cancel = &asked["cancels"][0];
+    assert_eq!(
+        (&cancel["cancelStatus"], &cancel["cancelRequestId"]),
+        (&json!("IN_PROGRESS"), &json!("refund-1"))
+    );
+    assert_eq!(
+        code(&bench.cancel(&key, &part)),
+        (400, "ALREADY_REFUNDING_PAYMENT")
+    );
+    assert!(events(&mut bench).is_empty());
+    assert_eq!(bench.engine.ledger(0, 1)[0].canceled, 0);
+
+    let due = bench.now + CANCEL_DELAY;
+    assert_eq!(bench.engine.next_webhook_at(), Some(due));
+    bench.now = due;
+    let told = events(&mut bench);
+    let names: Vec<_> = told.iter().map(|event| event.0.as_str()).collect();
+    assert_eq!(names, ["PAYMENT_STATUS_CHANGED", "CANCEL_STATUS_CHANGED"]);
+    assert_eq!(
+        (&told[1].1["cancelStatus"], &told[1].1["cancelRequestId"]),
+        (&json!("DONE"), &json!("refund-1"))
+    );
+    let (_, after) = bench.get(&key);
+    assert_eq!(
+        (&after["status"], &after["balanceAmount"]),
+        (&json!("PARTIAL_CANCELED"), &json!(700.0))
+    );
+    assert_eq!(bench.engine.ledger(0, 1)[0].canceled, 2_624);
+    assert_eq!(bench.engine.audit(), Findings::default());
+}
+
+#[test]
+fn a_cancel_that_a_wallet_abroad_refuses_moves_no_money_and_can_be_asked_for_again() {
+    let mut bench = Bench::new();
+    bench.engine.record_changes();
+    bench.engine.want_webhooks();
+    let key = paid_with_alipay(&mut bench);
+    let whole = json!({ "cancelReason": "변심" });
+    assert!(bench.engine.abort_cancel(bench.now, &key).is_err());
+    bench.cancel(&key, &whole);
+    events(&mut bench);
+    let aborted = bench.engine.abort_cancel(bench.now, &key).unwrap();
+    let aborted: Value = serde_json::from_str(&aborted).unwrap();
+    assert_eq!(
+        (&aborted["status"], &aborted["cancels"][0]["cancelStatus"]),
+        (&json!("DONE"), &json!("ABORTED"))
+    );
+    let told = events(&mut bench);
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (told[0].0.as_str(), &told[0].1["cancelStatus"]),
+        ("CANCEL_STATUS_CHANGED", &json!("ABORTED"))
+    );
+    bench.cancel(&key, &whole);
+    // What a restart brings back decides as well, though nobody listens and nobody asked.
+    let mut twin = Engine::new(&SandboxConfig::default());
+    for change in bench.engine.take_changes() {
+        twin.apply(change).unwrap();
+    }
+    let same = bench.engine.fingerprint().differences(&twin.fingerprint());
+    assert!(same.is_empty(), "{same:?}");
+    bench.engine = twin;
+    bench.now += CANCEL_DELAY;
+    let (_, after) = bench.get(&key);
+    let states = [0, 1].map(|at| after["cancels"][at]["cancelStatus"].clone());
+    assert_eq!(after["status"], "CANCELED");
+    assert_eq!(states, [json!("DONE"), json!("ABORTED")]);
+    assert_eq!(bench.engine.audit(), Findings::default());
+    let long = json!({ "cancelReason": "변심", "cancelRequestId": "c".repeat(301) });
+    assert_eq!(code(&bench.cancel(&key, &long)), (400, "INVALID_REQUEST"));
 }
 
 #[test]
@@ -232,13 +342,16 @@ proptest! {
     fn cents_add_up_whatever_is_cancelled(
         total in 1..10_000_000_u64,
         parts in proptest::collection::vec(1..10_000_000_u64, 0..8),
+        later in any::<bool>(),
     ) {
         let mut bench = Bench {
             engine: Engine::new(&SandboxConfig::default()),
             now: super::start(),
         };
         let now = bench.now;
-        let key = bench.engine.authenticate_in(now, Currency::Usd, ORDER, "t", total, wallet());
+        let provider = if later { "ALIPAY" } else { "PAYPAL" }.to_owned();
+        let wallet = Method::ForeignEasyPay { provider };
+        let key = bench.engine.authenticate_in(now, Currency::Usd, ORDER, "t", total, wallet);
         let dollars = |cents: u64| serde_json::to_value(Amount::new(cents, Currency::Usd)).unwrap();
         prop_assert_eq!(bench.send(confirm_of(&key, &dollars(total))).status, 200);
         let mut left = total;
@@ -247,6 +360,7 @@ proptest! {
             let (status, answer) = bench.cancel(&key, &body);
             prop_assert_eq!(status == 200, part <= left, "{}", answer);
             left -= if status == 200 { part } else { 0 };
+            bench.now += CANCEL_DELAY;
             let (_, seen) = bench.get(&key);
             prop_assert_eq!(&seen["balanceAmount"], &dollars(left));
             // Read back as text: a sum of doubles would not be exact.

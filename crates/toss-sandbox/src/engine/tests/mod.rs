@@ -1,5 +1,6 @@
 //! One test per rule of Toss's that the engine keeps.
 
+mod benefits;
 mod books;
 mod direct;
 mod everything;
@@ -9,8 +10,10 @@ mod payments;
 mod protocol;
 mod rebuild;
 mod transactions;
+mod unknowns;
 mod v2;
 mod webhooks;
+mod window_billing;
 mod windows;
 
 use chrono::{DateTime, Utc};

@@ -49,6 +49,25 @@ fn statuses(events: &[Value]) -> Vec<String> {
 }
 
 #[test]
+fn a_call_brings_a_fault_for_its_own_order_s_webhook() {
+    let mut bench = listening();
+    let (key, other) = (
+        bench.authenticate(ORDER, 1_000),
+        bench.authenticate("order-0002", 1_000),
+    );
+    // A call that causes no event: the fault waits for its order's next one.
+    let mut look = request(Endpoint::Get, &key, &Value::Null);
+    look.fault = Some(r#"{"type":"loseWebhook"}"#.to_owned());
+    bench.send(look);
+    bench.confirm(&other, "order-0002", 1_000);
+    assert_eq!(bench.told()[0]["data"]["orderId"], "order-0002");
+    bench.confirm(&key, ORDER, 1_000);
+    assert!(bench.told().is_empty());
+    bench.cancel(&key, &reason());
+    assert_eq!(bench.told().len(), 1);
+}
+
+#[test]
 fn a_payment_s_ends_are_told_and_its_beginnings_are_not() {
     let mut bench = listening();
     let key = bench.authenticate(ORDER, 1_000);

@@ -7,7 +7,7 @@ pub(super) const MEASURED: &str = "measured by others";
 pub(super) const ASSUMED: &str = "assumed";
 
 /// What Toss does that its objects and codes do not show: the fact, its evidence, its test.
-pub(super) const QUIRKS: [(&str, &str, &str); 47] = [
+pub(super) const QUIRKS: [(&str, &str, &str); 54] = [
     (
         "A window lapses after 30 minutes, an authenticated payment after 10",
         DOCUMENTED,
@@ -72,6 +72,11 @@ pub(super) const QUIRKS: [(&str, &str, &str); 47] = [
         "A confirm of an expired payment, a second DELETE of a billing key, an escrow's partial cancel, a customer key above 300 characters (`Unknowns`)",
         ASSUMED,
         "what_toss_leaves_open_is_a_setting",
+    ),
+    (
+        "A confirm of a payment key that nobody was given, the answer beyond a rate limit, the text of a 409, idempotency keys of DELETE (`Unknowns`)",
+        ASSUMED,
+        "what_toss_says_nothing_of_is_a_setting",
     ),
     (
         "A payment opened with a widget's client key is confirmed with its secret key alone",
@@ -237,6 +242,36 @@ pub(super) const QUIRKS: [(&str, &str, &str); 47] = [
         "No `vat` is in `taxExemptionAmount`, which goes back with the rest or as a cancel says",
         ASSUMED,
         "what_is_no_sale_is_untaxed_and_goes_back_with_the_rest",
+    ),
+    (
+        "`interestPayer`: the buyer; the merchant for `useFreeInstallmentPlan` and `freeInstallmentPlans`; the card company for what `GET /v1/promotions` lists",
+        DOCUMENTED,
+        "installments_say_who_pays_their_interest",
+    ),
+    (
+        "`useCardPoint` uses a card's points or forbids it, and else the buyer chooses; a card without any is declined at approval with `NOT_ALLOWED_POINT_USE`",
+        DOCUMENTED,
+        "points_are_used_where_the_card_has_them_and_the_page_allows_it",
+    ),
+    (
+        "`discountCode`: `discount.amount` is included in `card.amount`, and a partial cancel below it is `EXCEED_CANCEL_AMOUNT_DISCOUNT_AMOUNT`; that the first cancel takes all of it back, and that an unknown code is none, is assumed",
+        DOCUMENTED,
+        "an_instant_discount_is_the_card_company_s_and_goes_back_with_the_first_cancel",
+    ),
+    (
+        "`accountKey`: `accountType` 고정, and the same number for the same key and bank; sent as text or number",
+        MEASURED,
+        "a_fixed_account_keeps_its_number_for_every_order_of_its_key",
+    ),
+    (
+        "Wallets abroad but PayPal decide on a cancel later: `cancelStatus` `IN_PROGRESS` with the `cancelRequestId` that was sent, then `DONE` or `ABORTED` and `CANCEL_STATUS_CHANGED` with the Cancel object",
+        DOCUMENTED,
+        "a_wallet_abroad_decides_on_a_cancel_later_and_tells",
+    ),
+    (
+        "Until such a cancel is decided on, ten seconds later, no money moves, and another one is `ALREADY_REFUNDING_PAYMENT`; a refused one stays listed",
+        ASSUMED,
+        "a_cancel_that_a_wallet_abroad_refuses_moves_no_money_and_can_be_asked_for_again",
     ),
     (
         "Amounts may be sent as texts of a number",
