@@ -9,7 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::{Context, bail};
 use kernel::{Clock, IdGenerator, Randomness, SystemClock, SystemIds, SystemRandomness};
-use payment_domain::{PaymentReceiver, PaymentService, Ports};
+use payment_domain::{Notices, PaymentReceiver, PaymentService, Ports};
 use product_domain::{ProductReceiver, ProductService};
 use secrecy::{ExposeSecret, SecretString};
 use storage::{Database, SchemaState};
@@ -142,12 +142,23 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         stop.clone(),
     );
     let worker = tokio::spawn(worker);
+    let notices = Arc::new(Notices::new(
+        database.inbox(),
+        Arc::clone(&payments),
+        Arc::clone(&clock),
+    ));
+    tasks.spawn(worker::read_notices(
+        Arc::clone(&notices),
+        settings.recovery_interval,
+        stop.clone(),
+    ));
     let api = Api {
         payments,
         products,
         users,
         desk,
         cancels,
+        notices,
         toss,
         database,
         clock,
@@ -289,6 +300,7 @@ async fn connect_toss(
     } else {
         let sandbox = Sandbox::new(SandboxConfig {
             public_url: Some(format!("http://{address}")),
+            webhook_url: Some(format!("http://{address}/api/v1/webhooks/toss")),
             ..SandboxConfig::default()
         });
         let listener = TcpListener::bind("127.0.0.1:0").context("no port for the sandbox")?;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kernel::{OrderId, Randomness};
-use payment_domain::PaymentReceiver;
 use payment_domain::port::DuePayment;
+use payment_domain::{Notices, PaymentReceiver};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,10 @@ use tokio_util::task::TaskTracker;
 
 /// Due outbox messages fetched at once.
 const MESSAGES: u32 = 100;
+/// Webhooks fetched at once.
+const NOTICES: u32 = 32;
+/// Old webhooks are forgotten with every so many-th look for new ones.
+const TIDY_EVERY: u32 = 60;
 /// Due payments fetched at once, for each one that is recovered at once. Instances fetch the same
 /// payments and take them in an order drawn by lot: the more there are to choose from, the fewer
 /// they choose alike.
@@ -76,6 +80,30 @@ pub async fn run(
             }
         }
     );
+}
+
+/// Works on webhooks of Toss until `stop`; the ones at work are finished.
+pub async fn read_notices(notices: Arc<Notices>, interval: Duration, stop: CancellationToken) {
+    let mut ticks = ticks(interval);
+    let mut tidied = 0_u32;
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        loop {
+            match notices.work(NOTICES).await {
+                Ok(count) if count >= NOTICES as usize && !stop.is_cancelled() => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "webhooks wait for the database");
+                    break;
+                }
+            }
+        }
+        tidied = tidied.wrapping_add(1);
+        if tidied.is_multiple_of(TIDY_EVERY)
+            && let Err(error) = notices.tidy().await
+        {
+            tracing::warn!(%error, "old webhooks are kept for now");
+        }
+    }
 }
 
 fn ticks(interval: Duration) -> Interval {

@@ -15,10 +15,10 @@ mod usecase;
 pub use receiver::MockPaymentReceiver;
 pub use receiver::{
     CancelCommand, CancelError, CancelOutcome, CheckoutCommand, CheckoutError, CheckoutOutcome,
-    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentReceiver, PaymentView,
+    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, Observed, PaymentReceiver, PaymentView,
     ReadError, Resolution, ResolveCommand, ResolveError,
 };
 pub use usecase::{
-    PaymentService, Ports, ReconcileError, ReconcileObserver, ReconcilePorts, ReconcileWish,
-    Reconciler,
+    Notices, PaymentService, Ports, ReconcileError, ReconcileObserver, ReconcilePorts,
+    ReconcileWish, Reconciler,
 };

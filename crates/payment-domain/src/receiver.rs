@@ -229,6 +229,19 @@ pub enum CancelError {
     Store(#[from] StoreError),
 }
 
+/// What a hint led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Observed {
+    /// There is no such order.
+    UnknownOrder,
+    /// Toss shows nothing that is not known already; nothing was written.
+    Nothing,
+    /// Toss shows something new, and the payment was looked at.
+    Acted,
+    /// Toss gave no usable answer: ask again later.
+    Unanswered,
+}
+
 /// How an operator settles a quarantined payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolveCommand {
@@ -307,6 +320,10 @@ pub trait PaymentReceiver: Send + Sync {
 
     /// Does one order's due work: expiry, a look at an undecided payment, a deposit poll.
     async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError>;
+
+    /// Follows a hint (which may be forged) that something happened to an order at Toss: asks Toss,
+    /// and acts if it shows something new.
+    async fn observe(&self, order_id: &OrderId) -> Result<Observed, StoreError>;
 
     /// When Toss answers again after a long silence: makes undecided payments due now whose next
     /// look is further away than a lease, and returns how many.

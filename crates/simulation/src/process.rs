@@ -15,8 +15,8 @@ use payment_domain::model::{OutboxMessage, Payment};
 use payment_domain::port::{DuePayment, Vitals};
 use payment_domain::{
     CancelCommand, CancelError, CancelOutcome, CheckoutCommand, CheckoutError, CheckoutOutcome,
-    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentReceiver, PaymentService,
-    PaymentView, Ports, ReadError, ResolveCommand, ResolveError,
+    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, Observed, PaymentReceiver,
+    PaymentService, PaymentView, Ports, ReadError, ResolveCommand, ResolveError,
 };
 use product_domain::ProductService;
 use storage::{Blocking, BlockingRunner, BoxError, ConnectError, Database, DatabaseSettings};
@@ -378,6 +378,10 @@ impl PaymentReceiver for Mortal {
 
     async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError> {
         self.process.alive(self.inner.recover(order_id)).await
+    }
+
+    async fn observe(&self, order_id: &OrderId) -> Result<Observed, StoreError> {
+        self.process.alive(self.inner.observe(order_id)).await
     }
 
     async fn hasten(&self) -> Result<usize, StoreError> {

@@ -15,7 +15,7 @@ use diesel_async::sync_connection_wrapper::{SpawnBlocking as _, SyncConnectionWr
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl};
 use futures::FutureExt as _;
 use kernel::StoreError;
-use payment_domain::port::{PaymentRepository, ReconcileRepository};
+use payment_domain::port::{Inbox, PaymentRepository, ReconcileRepository};
 use product_domain::ProductRepository;
 use tokio::sync::Mutex;
 use user_domain::UserRepository;
@@ -224,6 +224,11 @@ impl Database {
 
     /// Where payments are kept.
     pub fn payments(&self) -> Arc<dyn PaymentRepository> {
+        Arc::new(Payments::new(self.clone()))
+    }
+
+    /// Where webhooks of Toss are kept.
+    pub fn inbox(&self) -> Arc<dyn Inbox> {
         Arc::new(Payments::new(self.clone()))
     }
 

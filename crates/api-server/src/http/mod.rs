@@ -17,13 +17,14 @@ mod products;
 pub mod rate_limit;
 mod settle;
 mod users;
+mod webhooks;
 mod wire;
 
 use std::sync::Arc;
 
 use actix_web::web;
 use kernel::Clock;
-use payment_domain::PaymentReceiver;
+use payment_domain::{Notices, PaymentReceiver};
 use product_domain::ProductReceiver;
 use storage::Database;
 use tokio::runtime::Handle;
@@ -53,6 +54,8 @@ pub struct Api {
     pub desk: Arc<ConfirmDesk>,
     /// Where cancels wait for one another.
     pub cancels: CancelDesk,
+    /// What Toss tells by webhook.
+    pub notices: Arc<Notices>,
     /// Toss, as far as confirms are admitted.
     pub toss: Arc<GuardedGateway<Toss>>,
     /// For the health check.
@@ -92,6 +95,7 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) + Clo
             .configure(settle::routes)
             .configure(products::routes)
             .configure(users::route)
+            .configure(webhooks::routes)
             .configure(health::routes)
             .configure(metrics::route)
             .configure(openapi::route);

@@ -4,7 +4,9 @@ use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{cancel, checkout, confirm, health, metrics, payment, products, settle, users};
+use super::{
+    cancel, checkout, confirm, health, metrics, payment, products, settle, users, webhooks,
+};
 
 /// The document.
 #[derive(OpenApi)]
@@ -17,7 +19,10 @@ use super::{cancel, checkout, confirm, health, metrics, payment, products, settl
         checkout::check_out,
         confirm::confirm,
         payment::read,
-        cancel::cancel, settle::recover,
+        cancel::cancel,
+        webhooks::receive,
+        webhooks::list,
+        webhooks::redrive, settle::recover,
         settle::resolve,
         products::list,
         products::read,

@@ -154,6 +154,10 @@ impl PaymentReceiver for Backlog {
         unreachable!()
     }
 
+    async fn observe(&self, _: &OrderId) -> Result<Observed, StoreError> {
+        unreachable!()
+    }
+
     async fn read(&self, _: &OrderId) -> Result<PaymentView, ReadError> {
         unreachable!()
     }

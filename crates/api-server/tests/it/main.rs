@@ -25,6 +25,7 @@ mod repeats;
 mod shop;
 mod stage;
 mod surface;
+mod webhooks;
 
 use std::time::{Duration, Instant};
 
@@ -140,6 +141,13 @@ scenarios! {
         impossible_products_are_refused,
         a_stock_is_adjusted_but_never_below_zero,
         a_new_user_can_buy,
+    }
+    webhooks {
+        a_deposit_is_booked_when_toss_tells_of_it,
+        a_forged_webhook_changes_nothing,
+        the_same_event_fifty_times_at_once_changes_the_payment_once,
+        a_webhook_waits_until_toss_answers,
+        what_is_no_event_is_refused,
     }
     surface {
         health_is_up,

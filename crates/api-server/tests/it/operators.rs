@@ -12,7 +12,7 @@ fn product() -> Value {
     json!({ "name": "머그컵", "description": "하얀 머그컵", "price": 12_000, "stock": 7, "sellerId": 2 })
 }
 
-fn operator_requests() -> [(Method, &'static str, Value); 7] {
+fn operator_requests() -> [(Method, &'static str, Value); 9] {
     [
         (Method::POST, PRODUCTS, product()),
         (Method::PATCH, "/api/v1/products/1", json!({ "price": 1 })),
@@ -25,6 +25,12 @@ fn operator_requests() -> [(Method, &'static str, Value); 7] {
             Method::PUT,
             "/api/v1/users/1",
             json!({ "username": "나그네", "email": "me@shop.example" }),
+        ),
+        (Method::GET, "/api/v1/webhooks/toss", json!({})),
+        (
+            Method::POST,
+            "/api/v1/webhooks/toss/whtrans_1/redrive",
+            json!({}),
         ),
         (
             Method::POST,

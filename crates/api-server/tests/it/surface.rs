@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::stage::Stage;
 
 /// Every route that is served, with its methods.
-const ROUTES: [(&str, &[&str]); 13] = [
+const ROUTES: [(&str, &[&str]); 15] = [
     ("/api/v1/payments/checkout", &["post"]),
     ("/api/v1/payments/confirm", &["post"]),
     ("/api/v1/payments/{orderId}", &["get"]),
@@ -17,6 +17,8 @@ const ROUTES: [(&str, &[&str]); 13] = [
     ("/api/v1/products/{productId}", &["get", "patch"]),
     ("/api/v1/products/{productId}/stock-adjustments", &["post"]),
     ("/api/v1/users/{userId}", &["put"]),
+    ("/api/v1/webhooks/toss", &["get", "post"]),
+    ("/api/v1/webhooks/toss/{webhookId}/redrive", &["post"]),
     ("/health/live", &["get"]),
     ("/health/ready", &["get"]),
     ("/metrics", &["get"]),

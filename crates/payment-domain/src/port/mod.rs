@@ -3,6 +3,7 @@
 
 mod buyers;
 mod gateway;
+mod inbox;
 mod payments;
 mod products;
 mod reconcile;
@@ -12,6 +13,7 @@ pub use gateway::{
     CancelPart, CancelRequest, ConfirmRequest, GatewayAnswer, GatewayRejection, LookUp,
     PaymentGateway, RejectionKind,
 };
+pub use inbox::{Inbox, InboxEntry, Notice, NoticeState, Noticed};
 pub use payments::{Applied, CheckoutKey, DuePayment, Inserted, PaymentRepository, Vitals};
 pub use products::{HoldReply, HoldRequest, PricedProduct, ProductPort};
 pub use reconcile::{
@@ -21,6 +23,6 @@ pub use reconcile::{
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::{
-    buyers::MockBuyerPort, gateway::MockPaymentGateway, payments::MockPaymentRepository,
-    products::MockProductPort,
+    buyers::MockBuyerPort, gateway::MockPaymentGateway, inbox::MockInbox,
+    payments::MockPaymentRepository, products::MockProductPort,
 };

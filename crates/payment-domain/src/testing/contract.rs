@@ -1,6 +1,7 @@
 //! The contract of [`PaymentRepository`]: every adapter passes [`all`] on an empty store.
 
 mod cancels;
+pub mod inbox;
 pub mod reconcile;
 mod time;
 

@@ -6,6 +6,8 @@ mod confirm;
 mod deliver;
 mod disagree;
 mod hasten;
+mod notices;
+mod observe;
 mod orphan;
 mod reconcile;
 mod recover;
@@ -15,6 +17,7 @@ mod settle;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+pub use notices::Notices;
 pub use reconcile::{ReconcileError, ReconcileObserver, ReconcilePorts, ReconcileWish, Reconciler};
 
 use async_trait::async_trait;
@@ -24,7 +27,7 @@ use crate::model::{OutboxMessage, Payment, Policy};
 use crate::port::{BuyerPort, DuePayment, PaymentGateway, PaymentRepository, ProductPort, Vitals};
 use crate::receiver::{
     CancelCommand, CancelError, CancelOutcome, CheckoutCommand, CheckoutError, CheckoutOutcome,
-    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentReceiver, PaymentView,
+    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, Observed, PaymentReceiver, PaymentView,
     ReadError, ResolveCommand, ResolveError,
 };
 
@@ -109,6 +112,10 @@ impl PaymentReceiver for PaymentService {
 
     async fn recover(&self, order_id: &OrderId) -> Result<(), StoreError> {
         self.recover_payment(order_id).await
+    }
+
+    async fn observe(&self, order_id: &OrderId) -> Result<Observed, StoreError> {
+        self.observe_payment(order_id).await
     }
 
     async fn hasten(&self) -> Result<usize, StoreError> {

@@ -235,7 +235,7 @@ impl PaymentService {
 }
 
 /// Whether Toss shows money of this order that was not given back.
-fn holds_money(payment: &Payment, truth: &GatewayPayment) -> bool {
+pub(super) fn holds_money(payment: &Payment, truth: &GatewayPayment) -> bool {
     let moved = matches!(
         truth.status,
         GatewayStatus::Done | GatewayStatus::PartialCanceled

@@ -1,9 +1,10 @@
 //! Payments: the tables `payment_event`, `payment_order`, `payment_attempt`, `payment_cancel`, `payment_history`,
 //! `payment_transaction`, `payment_outbox`, `payment_quarantine`, `checkout_idempotency`,
-//! `reconcile_run` and `reconcile_break`.
+//! `reconcile_run`, `reconcile_break` and `toss_webhook`.
 
 mod batch;
 mod cancels;
+mod inbox;
 mod journal;
 mod queue;
 mod reconcile;

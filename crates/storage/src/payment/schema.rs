@@ -159,4 +159,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    toss_webhook (webhook_id) {
+        webhook_id -> Text,
+        event_type -> Text,
+        order_id -> Nullable<Text>,
+        received_at -> BigInt,
+        state -> Text,
+        due_at -> Nullable<BigInt>,
+        tries -> BigInt,
+        note -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(payment_event, payment_order);

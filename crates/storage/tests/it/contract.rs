@@ -23,6 +23,18 @@ async fn mysql_keeps_the_contract_of_reconciling() {
 }
 
 #[tokio::test]
+async fn sqlite_keeps_the_contract_of_webhooks() {
+    contract::inbox::all(Fresh::sqlite().await.database.inbox()).await;
+}
+
+#[tokio::test]
+async fn mysql_keeps_the_contract_of_webhooks() {
+    if let Some(fresh) = Fresh::mysql().await {
+        contract::inbox::all(fresh.database.inbox()).await;
+    }
+}
+
+#[tokio::test]
 async fn sqlite_keeps_the_contract_of_products() {
     product_domain::testing::contract::all(Fresh::sqlite().await.database.products()).await;
 }

@@ -1,0 +1,1 @@
+DROP TABLE toss_webhook;
