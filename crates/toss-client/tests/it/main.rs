@@ -13,6 +13,15 @@ mod calls;
 ))]
 mod contract;
 mod decoding;
+#[cfg(all(
+    feature = "rustls",
+    feature = "testing",
+    feature = "payouts",
+    feature = "brandpay",
+    feature = "webhooks",
+    feature = "blocking"
+))]
+mod examples;
 #[cfg(feature = "rustls")]
 mod faults;
 #[cfg(feature = "rustls")]
