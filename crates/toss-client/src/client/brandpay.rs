@@ -164,7 +164,7 @@ impl TossClient {
         self.call(bearer(call, token)?).await
     }
 
-    /// Removes the customer and all methods.
+    /// Removes the customer and all methods. The token says whom; there is no body (documented).
     ///
     /// # Errors
     /// See [`Error`].
@@ -173,13 +173,8 @@ impl TossClient {
         token: &AccessToken,
         key: &IdempotencyKey,
     ) -> Result<Answer<Acknowledged>, Error> {
-        let path = "/v1/brandpay/customers/remove";
-        let call = Call::post(
-            Endpoint::RemoveBrandpayCustomer,
-            path,
-            &Body::default(),
-            key,
-        )?;
+        let path = "/v1/brandpay/customers/remove".to_owned();
+        let call = Call::bare_post(Endpoint::RemoveBrandpayCustomer, path, key);
         self.call(bearer(call, token)?).await
     }
 

@@ -11,9 +11,7 @@ use serde_json::Value;
 use super::{TossClient, exchange::Call, pages};
 use crate::{
     Acknowledged, Answer, Balances, Endpoint, Error, IdempotencyKey, Page, Payout, PayoutRequest,
-    SecurityKey, Seller, SellerRequest,
-    body::Body,
-    request,
+    SecurityKey, Seller, SellerRequest, request,
     request::{books::Query, payout::PAYOUTS_MAX},
 };
 
@@ -90,7 +88,8 @@ impl TossClient {
             .await
     }
 
-    /// Takes a payout back that is still `REQUESTED`; has no body and is not encrypted.
+    /// Takes a payout back that is still `REQUESTED`. Sent without a body, and so without
+    /// encryption (documented).
     ///
     /// # Errors
     /// See [`Error`].
@@ -101,8 +100,7 @@ impl TossClient {
     ) -> Result<Answer<Payout>, Error> {
         let endpoint = Endpoint::CancelPayout;
         let path = path(endpoint, "/v2/payouts", id, "/cancel")?;
-        self.call(Call::post(endpoint, path, &Body::default(), key)?)
-            .await
+        self.call(Call::bare_post(endpoint, path, key)).await
     }
 
     /// Registers a seller. Needs an API key.

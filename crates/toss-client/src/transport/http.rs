@@ -9,7 +9,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::header;
+use http::{Method, header};
 use reqwest::{Client, Response, redirect, retry};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
@@ -45,6 +45,7 @@ impl ReqwestTransport {
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpReply, TransportError> {
+        let bare_post = request.method == Method::POST && request.body.is_none();
         let mut builder = self
             .http
             .request(request.method, request.url)
@@ -53,6 +54,10 @@ impl ReqwestTransport {
             .timeout(request.timeout);
         if let Some(body) = request.body {
             builder = builder.body(body);
+        }
+        if bare_post {
+            // hyper leaves it out, and proxies may then answer 411 (RFC 9110, section 8.6).
+            builder = builder.header(header::CONTENT_LENGTH, "0");
         }
         let mut response = builder.send().await.map_err(no_answer)?;
         let status = response.status().as_u16();

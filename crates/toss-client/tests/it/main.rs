@@ -34,6 +34,8 @@ mod resolving;
 mod retries;
 #[cfg(feature = "webhooks")]
 mod webhooks;
+#[cfg(all(feature = "rustls", feature = "payouts", feature = "brandpay"))]
+mod wire;
 
 #[cfg(any(feature = "rustls", feature = "testing"))]
 use rust_decimal::Decimal;
