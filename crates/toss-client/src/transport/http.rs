@@ -10,7 +10,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{Method, header};
-use reqwest::{Client, Response, redirect, retry};
+use reqwest::{Client, ClientBuilder, Response, redirect, retry};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
@@ -30,8 +30,15 @@ pub(crate) struct ReqwestTransport {
 
 impl ReqwestTransport {
     pub(crate) fn new(connect_timeout: Duration, encrypted: bool) -> Result<Self, Cause> {
-        let http = Client::builder()
-            .tls_backend_preconfigured(tls(encrypted)?)
+        let http = Client::builder().tls_backend_preconfigured(tls(encrypted)?);
+        Self::over(http, connect_timeout)
+    }
+
+    /// Over what the builder brings, but for the settings that decide what may be sent twice and
+    /// what a failure means: those are always these.
+    pub(crate) fn over(http: ClientBuilder, connect_timeout: Duration) -> Result<Self, Cause> {
+        let http = http
+            .http1_only()
             .user_agent(concat!("toss-client/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
