@@ -78,6 +78,13 @@ impl TossClient {
         .await
     }
 
+    /// All payouts. Each item can be an error, after which the stream ends.
+    pub fn all_payouts(&self) -> impl Stream<Item = Result<Payout, Error>> {
+        pages::cursors(Endpoint::ListPayouts, move |cursor| async move {
+            Ok(self.payouts(cursor.as_deref(), None).await?.value)
+        })
+    }
+
     /// One payout, by Toss's id.
     ///
     /// # Errors
@@ -135,15 +142,8 @@ impl TossClient {
 
     /// All sellers. Each item can be an error, after which the stream ends.
     pub fn all_sellers(&self) -> impl Stream<Item = Result<Seller, Error>> {
-        let endpoint = Endpoint::ListSellers;
-        pages::rows(endpoint, None::<String>, move |cursor| async move {
-            let page = self.sellers(cursor.as_deref(), None).await?.value;
-            let next = match page.last_cursor {
-                _ if !page.has_next => None,
-                Some(next) if Some(&next) != cursor.as_ref() => Some(Some(next)),
-                _ => return Err(pages::endless(endpoint)),
-            };
-            Ok((page.items, next))
+        pages::cursors(Endpoint::ListSellers, move |cursor| async move {
+            Ok(self.sellers(cursor.as_deref(), None).await?.value)
         })
     }
 

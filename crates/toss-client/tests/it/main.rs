@@ -5,6 +5,7 @@
 mod blocking;
 #[cfg(feature = "rustls")]
 mod calls;
+mod changes;
 #[cfg(all(
     feature = "rustls",
     feature = "testing",
