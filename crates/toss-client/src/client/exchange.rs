@@ -79,7 +79,6 @@ impl<'a> Call<'a> {
     }
 
     /// A POST that has no body, not even an empty object; the key is bound to the path.
-    #[cfg(any(feature = "brandpay", feature = "payouts"))]
     pub(super) fn bare_post(endpoint: Endpoint, path: String, key: &'a IdempotencyKey) -> Self {
         let mut call = Self::new(endpoint, Method::POST, path);
         call.fingerprint = Some(Fingerprint::of(&call.path, &[]));

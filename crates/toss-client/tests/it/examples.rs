@@ -19,6 +19,9 @@ mod brandpay;
 #[path = "../../examples/confirm.rs"]
 #[expect(dead_code, reason = "`main` is for cargo")]
 mod confirm;
+#[path = "../../examples/mocked.rs"]
+#[expect(dead_code, reason = "`main` is for cargo")]
+mod mocked;
 #[path = "../../examples/payouts.rs"]
 #[expect(dead_code, reason = "`main` is for cargo")]
 mod payouts;
@@ -191,6 +194,11 @@ async fn blocking_needs_no_runtime_of_its_caller() -> Outcome {
     let settings = world.settings();
     let run = move || blocking::run(settings, [order]).map_err(|error| error.to_string());
     Ok(tokio::task::spawn_blocking(run).await??)
+}
+
+#[tokio::test]
+async fn mocked_charges_once_though_the_answer_is_lost() -> Outcome {
+    mocked::run().await
 }
 
 #[test]

@@ -54,6 +54,17 @@ async fn removing_a_brandpay_customer_sends_a_token_and_no_body() {
     assert_eq!(token.as_deref(), Some("Bearer token"));
 }
 
+#[tokio::test]
+async fn a_raw_post_of_nothing_has_no_body() {
+    let request = sent(|client| async move {
+        let (post, nothing) = (http::Method::POST, serde_json::Value::Null);
+        let answer = client.send(post, "/v3/new", &nothing, &key("k")).await;
+        answer.unwrap();
+    })
+    .await;
+    is_bare(&request, "/v3/new");
+}
+
 /// Without a body the path is all that a key can be bound to.
 #[tokio::test]
 async fn a_key_that_canceled_one_payout_cancels_no_other() {
