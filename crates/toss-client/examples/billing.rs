@@ -13,13 +13,21 @@ mod shop;
 use rust_decimal::Decimal;
 use toss_client::{
     BillingKeyRequest, BillingRequest, CardBillingKeyRequest, CardNumbers, Error, IdempotencyKey,
-    KeyInRequest,
+    KeyInRequest, TossClientBuilder,
 };
 
 #[tokio::main]
 async fn main() -> shop::Outcome {
-    let [order, auth_key] = shop::arguments("billing ORDER_ID AUTH_KEY")?;
-    let client = shop::builder()?.build()?;
+    let arguments = shop::arguments("billing ORDER_ID AUTH_KEY")?;
+    run(shop::builder()?, arguments).await
+}
+
+/// All it does; a test runs it against the sandbox.
+pub(crate) async fn run(
+    settings: TossClientBuilder,
+    [order, auth_key]: [String; 2],
+) -> shop::Outcome {
+    let client = settings.build()?;
     let key = |use_: &str| IdempotencyKey::parse(format!("{order}:{use_}"));
     let card = CardNumbers::new("9410001234567890", "30", "12", "900101").password("12");
 

@@ -5,11 +5,16 @@
 
 mod shop;
 
-use toss_client::blocking;
+use toss_client::{TossClientBuilder, blocking};
 
 fn main() -> shop::Outcome {
-    let [order] = shop::arguments("blocking ORDER_ID")?;
-    let client = blocking::TossClient::build(shop::builder()?)?;
+    let arguments = shop::arguments("blocking ORDER_ID")?;
+    run(shop::builder()?, arguments)
+}
+
+/// All it does; a test runs it against the sandbox.
+pub(crate) fn run(settings: TossClientBuilder, [order]: [String; 1]) -> shop::Outcome {
+    let client = blocking::TossClient::build(settings)?;
     println!("{}", client.payment_by_order(&order)?.status);
     // Every call of the asynchronous client:
     let promotions = client.run(|toss| async move { toss.card_promotions().await })?;

@@ -14,14 +14,19 @@ use futures_util::StreamExt as _;
 use rust_decimal::Decimal;
 use toss_client::{
     CashReceiptQuery, CashReceiptRequest, CashReceiptType, Error, IdempotencyKey, SettlementQuery,
-    TransactionQuery,
+    TossClientBuilder, TransactionQuery,
 };
 
 #[tokio::main]
 async fn main() -> shop::Outcome {
-    let [day, order] = shop::arguments("books DAY ORDER_ID")?;
+    let arguments = shop::arguments("books DAY ORDER_ID")?;
+    run(shop::builder()?, arguments).await
+}
+
+/// All it does; a test runs it against the sandbox.
+pub(crate) async fn run(settings: TossClientBuilder, [day, order]: [String; 2]) -> shop::Outcome {
     let day: NaiveDate = day.parse()?;
-    let client = shop::builder()?.build()?;
+    let client = settings.build()?;
     let key = |use_: &str| IdempotencyKey::parse(format!("{order}:{use_}"));
 
     let midnight = day.and_time(NaiveTime::MIN);

@@ -11,12 +11,21 @@ mod shop;
 use rust_decimal::Decimal;
 use toss_client::{
     BrandpayPaymentRequest, BrandpayTerm, ConfirmRequest, IdempotencyKey, TokenRequest,
+    TossClientBuilder,
 };
 
 #[tokio::main]
 async fn main() -> shop::Outcome {
-    let [customer, order, payment_key] = shop::arguments("brandpay CUSTOMER ORDER_ID PAYMENT_KEY")?;
-    let client = shop::builder()?.build()?;
+    let arguments = shop::arguments("brandpay CUSTOMER ORDER_ID PAYMENT_KEY")?;
+    run(shop::builder()?, arguments).await
+}
+
+/// All it does; a test runs it against the sandbox.
+pub(crate) async fn run(
+    settings: TossClientBuilder,
+    [customer, order, payment_key]: [String; 3],
+) -> shop::Outcome {
+    let client = settings.build()?;
     let key = |use_: &str| IdempotencyKey::parse(format!("{order}:{use_}"));
 
     let scopes = ["REGISTER", "CARD"];

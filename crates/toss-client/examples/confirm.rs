@@ -8,40 +8,50 @@
 mod shop;
 
 use rust_decimal::Decimal;
-use toss_client::{ConfirmRequest, Error, ErrorClass, IdempotencyKey};
+use toss_client::{ConfirmRequest, Error, ErrorClass, IdempotencyKey, TossClientBuilder};
 
 #[tokio::main]
 async fn main() -> shop::Outcome {
-    let [payment_key, order_id, amount] = shop::arguments("confirm PAYMENT_KEY ORDER_ID AMOUNT")?;
+    let arguments = shop::arguments("confirm PAYMENT_KEY ORDER_ID AMOUNT")?;
+    run(shop::builder()?, arguments).await
+}
+
+/// All it does; a test runs it against the sandbox.
+pub(crate) async fn run(
+    settings: TossClientBuilder,
+    [payment_key, order_id, amount]: [String; 3],
+) -> shop::Outcome {
     // The merchant's own, stored before the window opened; not what the browser brings.
     let amount: Decimal = amount.parse()?;
-    let client = shop::builder()?.build()?;
+    let client = settings.build()?;
 
     // A shop stores this key, and the request's fingerprint, before it sends anything.
     let key = IdempotencyKey::parse(format!("{order_id}:1"))?;
     let request = ConfirmRequest::new(payment_key, order_id.as_str(), amount);
     match client.confirm_checked(&request, "KRW", &key).await {
         Ok(payment) => println!("{}, receipt {:?}", payment.status, payment.receipt_url()),
-        Err(Error::Mismatch { difference, .. }) => println!("cancel it: {difference}"),
-        Err(Error::NotSent { reason, .. }) => println!("nothing happened: {reason}"),
         Err(Error::Unknown { reason, .. }) => {
             println!("{reason}; asking");
             println!("{:?}", client.resolve_confirm(&request, "KRW").await?);
         }
-        Err(error) => match error.class() {
-            ErrorClass::UserFixable | ErrorClass::Terminal | ErrorClass::Config => {
-                println!("no money moved: {error}");
+        Err(error) => {
+            match &error {
+                Error::Mismatch { difference, .. } => println!("cancel it: {difference}"),
+                Error::NotSent { reason, .. } => println!("nothing happened: {reason}"),
+                other => println!("{}", advice(other.class())),
             }
-            ErrorClass::RetrySameKey => {
-                println!("still running, the same key again: {error}");
-                // What `confirm_checked` does beyond this is one comparison.
-                client.confirm(&request, &key).await?;
-            }
-            ErrorClass::RetryWait | ErrorClass::QueryFirst | ErrorClass::DoneEquivalent => {
-                println!("ask before anything else: {error}");
-                println!("{}", client.payment_by_order(&order_id).await?.status);
-            }
-        },
+            return Err(error.into());
+        }
     }
     Ok(())
+}
+
+fn advice(class: ErrorClass) -> &'static str {
+    match class {
+        ErrorClass::UserFixable | ErrorClass::Terminal | ErrorClass::Config => "no money moved",
+        ErrorClass::RetrySameKey => "still running: the same key again",
+        ErrorClass::RetryWait | ErrorClass::QueryFirst | ErrorClass::DoneEquivalent => {
+            "ask before anything else: `resolve_confirm`"
+        }
+    }
 }

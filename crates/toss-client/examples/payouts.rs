@@ -1,25 +1,34 @@
 //! Registers a seller and pays out, with encrypted bodies.
 //!
-//! `TOSS_SECRET_KEY=test_sk_… TOSS_SECURITY_KEY=… cargo run -p toss-client --features payouts --example payouts -- SELLER_REF PAYOUT_REF`
+//! `TOSS_SECRET_KEY=test_sk_… TOSS_SECURITY_KEY=… cargo run -p toss-client --features payouts --example payouts -- SELLER_REF PAYOUT_REF DAY`
+//!
+//! `DAY` is the Korean day of the payout, tomorrow or later, for instance 2026-01-31.
 #![expect(clippy::print_stdout, reason = "an example talks to its user")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "an example takes the time from the system"
-)]
 
 mod shop;
 
 use std::env;
 
-use chrono::{TimeDelta, Utc};
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use toss_client::{BusinessType, IdempotencyKey, PayoutRequest, SecurityKey, SellerRequest};
+use toss_client::{
+    BusinessType, IdempotencyKey, PayoutRequest, SecurityKey, SellerRequest, TossClientBuilder,
+};
 
 #[tokio::main]
 async fn main() -> shop::Outcome {
-    let [seller_ref, payout_ref] = shop::arguments("payouts SELLER_REF PAYOUT_REF")?;
-    let client = shop::builder()?.build()?;
+    let arguments = shop::arguments("payouts SELLER_REF PAYOUT_REF DAY")?;
     let security_key = SecurityKey::parse(&env::var("TOSS_SECURITY_KEY")?)?;
+    run(shop::builder()?, security_key, arguments).await
+}
+
+/// All it does; a test runs it against the sandbox.
+pub(crate) async fn run(
+    settings: TossClientBuilder,
+    security_key: SecurityKey,
+    [seller_ref, payout_ref, day]: [String; 3],
+) -> shop::Outcome {
+    let client = settings.build()?;
     let key = |use_: &str| IdempotencyKey::parse(format!("{payout_ref}:{use_}"));
 
     let request = SellerRequest::new(
@@ -41,10 +50,10 @@ async fn main() -> shop::Outcome {
     println!("{} sellers", client.sellers(None, None).await?.items.len());
 
     println!("{:?} can be paid out", client.balances().await?.available());
-    // One for tomorrow, Korean time, can still be cancelled; an express one is on its way at once.
-    let tomorrow = (Utc::now() + TimeDelta::hours(9) + TimeDelta::days(1)).date_naive();
+    // A scheduled one can still be cancelled; an express one is on its way at once.
+    let day: NaiveDate = day.parse()?;
     let amount = Decimal::from(5_000);
-    let payout = PayoutRequest::scheduled(&payout_ref, seller.id(), amount, tomorrow);
+    let payout = PayoutRequest::scheduled(&payout_ref, seller.id(), amount, day);
     let asked = client
         .request_payouts(&[payout], &security_key, &key("payout")?)
         .await?;

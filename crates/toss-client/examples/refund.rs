@@ -6,13 +6,21 @@
 mod shop;
 
 use rust_decimal::Decimal;
-use toss_client::{CancelRequest, CancelResolution, Error, IdempotencyKey};
+use toss_client::{CancelRequest, CancelResolution, Error, IdempotencyKey, TossClientBuilder};
 
 #[tokio::main]
 async fn main() -> shop::Outcome {
-    let [payment_key, amount] = shop::arguments("refund PAYMENT_KEY AMOUNT")?;
+    let arguments = shop::arguments("refund PAYMENT_KEY AMOUNT")?;
+    run(shop::builder()?, arguments).await
+}
+
+/// All it does; a test runs it against the sandbox.
+pub(crate) async fn run(
+    settings: TossClientBuilder,
+    [payment_key, amount]: [String; 2],
+) -> shop::Outcome {
     let amount: Decimal = amount.parse()?;
-    let client = shop::builder()?.build()?;
+    let client = settings.build()?;
 
     // Read before: it is what a lost answer is judged by, and its balance guards the cancel.
     let before = client.payment(&payment_key).await?;

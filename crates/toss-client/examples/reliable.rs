@@ -7,7 +7,7 @@ mod shop;
 
 use std::time::Duration;
 
-use toss_client::{Attempt, Observer, RateLimit, RetryPolicy};
+use toss_client::{Attempt, Observer, RateLimit, RetryPolicy, TossClientBuilder};
 
 #[derive(Debug)]
 struct Printed;
@@ -23,8 +23,13 @@ impl Observer for Printed {
 
 #[tokio::main]
 async fn main() -> shop::Outcome {
-    let [payment_key] = shop::arguments("reliable PAYMENT_KEY")?;
-    let client = shop::builder()?
+    let arguments = shop::arguments("reliable PAYMENT_KEY")?;
+    run(shop::builder()?, arguments).await
+}
+
+/// All it does; a test runs it against the sandbox.
+pub(crate) async fn run(settings: TossClientBuilder, [payment_key]: [String; 1]) -> shop::Outcome {
+    let client = settings
         .attempt_timeout(Duration::from_secs(60))
         .retry(RetryPolicy::standard().deadline(Duration::from_secs(90)))
         .rate_limit(RateLimit::for_test_keys())

@@ -5,12 +5,20 @@
 
 mod shop;
 
-use toss_client::{CashReceiptType, IdempotencyKey, VirtualAccountRequest};
+use toss_client::{CashReceiptType, IdempotencyKey, TossClientBuilder, VirtualAccountRequest};
 
 #[tokio::main]
 async fn main() -> shop::Outcome {
-    let [order, amount] = shop::arguments("virtual_account ORDER_ID AMOUNT")?;
-    let client = shop::builder()?.build()?;
+    let arguments = shop::arguments("virtual_account ORDER_ID AMOUNT")?;
+    run(shop::builder()?, arguments).await
+}
+
+/// All it does; a test runs it against the sandbox.
+pub(crate) async fn run(
+    settings: TossClientBuilder,
+    [order, amount]: [String; 2],
+) -> shop::Outcome {
+    let client = settings.build()?;
     let request = VirtualAccountRequest::new(&order, "책", amount.parse()?, "김토스", "20")
         .valid_hours(24)
         .cash_receipt(CashReceiptType::IncomeDeduction, "01012345678");

@@ -12,6 +12,11 @@ use toss_client::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
+    run()
+}
+
+/// All it does; a test runs it.
+pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let key = SecurityKey::parse(&"a".repeat(64))?;
     let verifier = Verifier::new([key.clone()]);
 
@@ -21,24 +26,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     let delivery = verifier.parse(payout, &headers)?;
     // A shop drops what it has handled, by this id.
     println!("delivery {:?}", delivery.id);
-    if let Received::Verified(verified) = delivery.received
-        && let Event::PayoutChanged(payout) = verified.event()
-    {
-        println!(
-            "payout {:?} is {:?}",
-            payout.text("id"),
-            payout.text("status")
-        );
-    }
+    let Received::Verified(verified) = delivery.received else {
+        return Err("a good signature was not believed".into());
+    };
+    let Event::PayoutChanged(payout) = verified.event() else {
+        return Err("not the event that was sent".into());
+    };
+    println!(
+        "payout {:?} is {:?}",
+        payout.text("id"),
+        payout.text("status")
+    );
 
     let deposit = br#"{"orderId":"order-1","status":"DONE","secret":"ps_1","transactionKey":"t"}"#;
     let delivery = verifier.parse(deposit, &HeaderMap::new())?;
-    if let Received::Unverified(hint) = delivery.received {
-        println!("someone says that order {:?} was paid", hint.order_id());
-        match hint.with_secret(Some("ps_1")) {
-            Ok(verified) => println!("Toss says so: {:?}", verified.proof()),
-            Err(hint) => println!("ask Toss: hint.requery(&client), {:?}", hint.order_id()),
-        }
-    }
+    let Received::Unverified(hint) = delivery.received else {
+        return Err("believed without a proof".into());
+    };
+    println!("someone says that order {:?} was paid", hint.order_id());
+    // Who has no secret stored asks Toss instead: `hint.requery(&client)`.
+    let verified = hint
+        .with_secret(Some("ps_1"))
+        .map_err(|hint| format!("not the secret of order {:?}", hint.order_id()))?;
+    println!("Toss says so: {:?}", verified.proof());
     Ok(())
 }

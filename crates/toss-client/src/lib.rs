@@ -45,7 +45,7 @@ pub use idempotency::{IdempotencyKey, InvalidIdempotencyKey};
 pub use key::{ClientKey, InvalidClientKey, InvalidSecretKey, KeyKind, SecretKey};
 pub use limit::RateLimit;
 pub use model::books::{
-    Acknowledged, BillingKey, CashReceipt, IssueStatus, Page, Promotions, Settlement, SettlementFee,
+    Acknowledged, BillingKey, CashReceipt, IssueStatus, Promotions, Settlement, SettlementFee,
 };
 #[cfg(feature = "brandpay")]
 pub use model::brandpay::{AccessToken, BrandpayMethods, BrandpayTerm};
@@ -56,6 +56,7 @@ pub use model::fields::DecodeError;
 pub use model::method::{
     EasyPay, EasyPayDetail, GiftCertificate, Method, MobilePhone, SettlementStatus, Transfer,
 };
+pub use model::page::Page;
 pub use model::payment::{Discount, Failure, Link, Payment, PaymentCashReceipt, PaymentType};
 #[cfg(feature = "payouts")]
 pub use model::payout::{Balances, Payout, PayoutStatus, Seller, SellerStatus};

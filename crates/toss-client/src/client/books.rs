@@ -138,8 +138,8 @@ impl TossClient {
         self.call(Call::read(Endpoint::Raw, path)).await
     }
 
-    /// Makes a call that this crate does not know yet: POST with a body and a key, or DELETE
-    /// without either. `path` begins with `/` and is sent as it is: escape what goes into it.
+    /// Makes a call that this crate does not know yet: POST with a key and a body, or without one if
+    /// it is [`Value::Null`], or DELETE without either. `path` begins with `/` and is sent as it is: escape what goes into it.
     ///
     /// # Errors
     /// See [`Error`]; unknown codes are
@@ -155,6 +155,7 @@ impl TossClient {
         check_raw(path)?;
         let endpoint = Endpoint::Raw;
         let call = match (method, body) {
+            (Method::POST, Value::Null) => Call::bare_post(endpoint, path.to_owned(), key),
             (Method::POST, body) => Call::act(endpoint, path, body.to_string().into_bytes(), key),
             (Method::DELETE, Value::Null) => Call::delete(endpoint, path),
             _ => {

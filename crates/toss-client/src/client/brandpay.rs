@@ -11,8 +11,11 @@ use crate::{
     ConfirmRequest, Endpoint, Error, Extra, IdempotencyKey, Payment, Promotions, TokenRequest,
     body::Body,
     model::fields::{Decode, DecodeError},
-    request,
-    request::{billing::customer_key, books::Query},
+    request::{
+        self,
+        books::Query,
+        brandpay::{customer as customer_key, with_customer},
+    },
 };
 
 /// A removed method, or the code that an agreement brings.
@@ -41,7 +44,8 @@ fn bearer<'a>(call: Call<'a>, token: &AccessToken) -> Result<Call<'a>, Error> {
 
 impl TossClient {
     /// The terms a customer has to agree to, for one or two of the scopes `REGISTER`, `ACCOUNT`,
-    /// `BILLING` and `CARD` (documented). Two are sent with a comma between them, which is assumed:
+    /// `BILLING` and `CARD` (documented). A brandpay customer's key has 2 to 50 characters of
+    /// `A-Z a-z 0-9 - _ = . @` here and in every call below (documented). Two are sent with a comma between them, which is assumed:
     /// Toss documents a text and shows one.
     ///
     /// # Errors
@@ -54,6 +58,7 @@ impl TossClient {
         let endpoint = Endpoint::GetBrandpayTerms;
         let invalid = |reason| Error::InvalidRequest { endpoint, reason };
         one_or_two(scopes).map_err(invalid)?;
+        customer_key(customer).map_err(invalid)?;
         let path = Query::new("/v1/brandpay/terms")
             .with("customerKey", customer)
             .with("scope", scopes.join(","));
@@ -78,7 +83,7 @@ impl TossClient {
         } else {
             Ok(())
         };
-        let body = customer_key(Body::default(), customer)
+        let body = with_customer(Body::default(), customer)
             .held(one_or_two(scopes))
             .set("scope", scopes)
             .held(some)
@@ -126,7 +131,8 @@ impl TossClient {
         customer: &str,
     ) -> Result<Answer<BrandpayMethods>, Error> {
         let endpoint = Endpoint::ListBrandpayMethodsOfCustomer;
-        let segment = request::named_segment("customerKey", customer, 300)
+        let segment = customer_key(customer)
+            .and_then(|()| request::segment("customerKey", customer))
             .map_err(|reason| Error::InvalidRequest { endpoint, reason })?;
         let path = format!("/v1/brandpay/payments/methods/{segment}");
         self.call(Call::read(endpoint, path)).await
@@ -164,7 +170,7 @@ impl TossClient {
         self.call(bearer(call, token)?).await
     }
 
-    /// Removes the customer and all methods.
+    /// Removes the customer and all methods. The token says whom; there is no body (documented).
     ///
     /// # Errors
     /// See [`Error`].
@@ -173,13 +179,8 @@ impl TossClient {
         token: &AccessToken,
         key: &IdempotencyKey,
     ) -> Result<Answer<Acknowledged>, Error> {
-        let path = "/v1/brandpay/customers/remove";
-        let call = Call::post(
-            Endpoint::RemoveBrandpayCustomer,
-            path,
-            &Body::default(),
-            key,
-        )?;
+        let path = "/v1/brandpay/customers/remove".to_owned();
+        let call = Call::bare_post(Endpoint::RemoveBrandpayCustomer, path, key);
         self.call(bearer(call, token)?).await
     }
 
@@ -197,7 +198,7 @@ impl TossClient {
         let endpoint = Endpoint::ConfirmBrandpay;
         let body = request
             .body()
-            .map(|body| customer_key(body, customer))
+            .map(|body| with_customer(body, customer))
             .map_err(|reason| Error::InvalidRequest { endpoint, reason })?;
         let path = "/v1/brandpay/payments/confirm";
         self.call(Call::post(endpoint, path, &body, key)?).await
@@ -213,7 +214,7 @@ impl TossClient {
         key: &IdempotencyKey,
     ) -> Result<Answer<Payment>, Error> {
         let (endpoint, path) = (Endpoint::PayBrandpay, "/v1/brandpay/payments");
-        self.call(Call::post(endpoint, path, &request.0, key)?)
+        self.call(Call::post(endpoint, path, &request.body, key)?)
             .await
     }
 

@@ -138,6 +138,31 @@ impl TossClientBuilder {
         self.build_on(transport, TokioRuntime::default())
     }
 
+    /// Makes the client over reqwest with settings of the caller's, for another TLS library, a
+    /// client certificate, other roots or a resolver. HTTP/1.1, no redirects, no proxies, no retries
+    /// of reqwest's own and the time-outs of this builder are set over whatever it was told, since
+    /// [`Error`](crate::Error)s would be untrue otherwise. It needs tokio's runtime when it is used.
+    ///
+    /// The operating system's TLS library, with the feature `native-tls` of reqwest 0.13 switched on
+    /// in the caller's manifest:
+    ///
+    /// ```text
+    /// let http = reqwest::Client::builder().tls_backend_native();
+    /// let client = TossClient::builder(key).build_over(http)?;
+    /// ```
+    ///
+    /// # Errors
+    /// [`BuildError::ZeroTimeout`], or [`BuildError::Transport`] where reqwest refuses the settings.
+    #[cfg(feature = "rustls")]
+    pub fn build_over(self, http: reqwest::ClientBuilder) -> Result<TossClient, BuildError> {
+        if self.connect_timeout.is_zero() {
+            return Err(BuildError::ZeroTimeout);
+        }
+        let transport =
+            ReqwestTransport::over(http, self.connect_timeout).map_err(BuildError::Transport)?;
+        self.build_on(transport, TokioRuntime::default())
+    }
+
     /// Makes the client on another transport and runtime: another HTTP client, another TLS
     /// library, or the mocks of the feature `testing`.
     ///

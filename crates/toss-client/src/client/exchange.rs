@@ -78,6 +78,14 @@ impl<'a> Call<'a> {
         Ok(Self::act(endpoint, path, bytes, key))
     }
 
+    /// A POST that has no body, not even an empty object; the key is bound to the path.
+    pub(super) fn bare_post(endpoint: Endpoint, path: String, key: &'a IdempotencyKey) -> Self {
+        let mut call = Self::new(endpoint, Method::POST, path);
+        call.fingerprint = Some(Fingerprint::of(&call.path, &[]));
+        call.key = Some(key);
+        call
+    }
+
     /// The key is bound to this instead of to the body as it is sent.
     pub(super) fn bound_to(mut self, fingerprint: Fingerprint) -> Self {
         self.fingerprint = Some(fingerprint);

@@ -56,6 +56,29 @@ where
     })
 }
 
+/// Rows of all pages of version 2, each of which names the next one's cursor.
+#[cfg(feature = "payouts")]
+pub(super) fn cursors<T, F>(
+    endpoint: Endpoint,
+    turn: impl Fn(Option<String>) -> F,
+) -> impl Stream<Item = Result<T, Error>>
+where
+    F: Future<Output = Result<crate::Page<T>, Error>>,
+{
+    rows(endpoint, None::<String>, move |cursor| {
+        let page = turn(cursor.clone());
+        async move {
+            let page = page.await?;
+            let next = match page.last_cursor {
+                _ if !page.has_next => None,
+                Some(next) if Some(&next) != cursor.as_ref() => Some(Some(next)),
+                _ => return Err(endless(endpoint)),
+            };
+            Ok((page.items, next))
+        }
+    })
+}
+
 /// A list that does not come to an end: a cursor that stands still, or pages without number.
 pub(super) fn endless(endpoint: Endpoint) -> Error {
     Error::Undecodable {

@@ -11,9 +11,7 @@ use serde_json::Value;
 use super::{TossClient, exchange::Call, pages};
 use crate::{
     Acknowledged, Answer, Balances, Endpoint, Error, IdempotencyKey, Page, Payout, PayoutRequest,
-    SecurityKey, Seller, SellerRequest,
-    body::Body,
-    request,
+    SecurityKey, Seller, SellerRequest, request,
     request::{books::Query, payout::PAYOUTS_MAX},
 };
 
@@ -80,6 +78,13 @@ impl TossClient {
         .await
     }
 
+    /// All payouts. Each item can be an error, after which the stream ends.
+    pub fn all_payouts(&self) -> impl Stream<Item = Result<Payout, Error>> {
+        pages::cursors(Endpoint::ListPayouts, move |cursor| async move {
+            Ok(self.payouts(cursor.as_deref(), None).await?.value)
+        })
+    }
+
     /// One payout, by Toss's id.
     ///
     /// # Errors
@@ -90,7 +95,8 @@ impl TossClient {
             .await
     }
 
-    /// Takes a payout back that is still `REQUESTED`; has no body and is not encrypted.
+    /// Takes a payout back that is still `REQUESTED`. Sent without a body, and so without
+    /// encryption (documented).
     ///
     /// # Errors
     /// See [`Error`].
@@ -101,8 +107,7 @@ impl TossClient {
     ) -> Result<Answer<Payout>, Error> {
         let endpoint = Endpoint::CancelPayout;
         let path = path(endpoint, "/v2/payouts", id, "/cancel")?;
-        self.call(Call::post(endpoint, path, &Body::default(), key)?)
-            .await
+        self.call(Call::bare_post(endpoint, path, key)).await
     }
 
     /// Registers a seller. Needs an API key.
@@ -137,15 +142,8 @@ impl TossClient {
 
     /// All sellers. Each item can be an error, after which the stream ends.
     pub fn all_sellers(&self) -> impl Stream<Item = Result<Seller, Error>> {
-        let endpoint = Endpoint::ListSellers;
-        pages::rows(endpoint, None::<String>, move |cursor| async move {
-            let page = self.sellers(cursor.as_deref(), None).await?.value;
-            let next = match page.last_cursor {
-                _ if !page.has_next => None,
-                Some(next) if Some(&next) != cursor.as_ref() => Some(Some(next)),
-                _ => return Err(pages::endless(endpoint)),
-            };
-            Ok((page.items, next))
+        pages::cursors(Endpoint::ListSellers, move |cursor| async move {
+            Ok(self.sellers(cursor.as_deref(), None).await?.value)
         })
     }
 

@@ -56,6 +56,9 @@ pub enum CancelResolution {
     /// It has not happened so far. A request that was lost a moment ago may still be running:
     /// repeat it with the **same** key.
     NotDone(Box<Answer<Payment>>),
+    /// Toss gave up an asynchronous overseas cancel, and no money goes back. The **same** key would
+    /// only replay its first answer: ask for it again with a new one.
+    Aborted(Box<Answer<Payment>>),
     /// The balance changed in another way than was asked for: someone else cancels too, or the
     /// answer lacks what would tell. Call a person.
     Unclear(Box<Answer<Payment>>),
@@ -140,7 +143,7 @@ impl TossClient {
             [cancel] => match &cancel.cancel_status {
                 None | Some(CancelStatus::Done) => CancelResolution::Done(answer),
                 Some(CancelStatus::InProgress) => CancelResolution::Running(answer),
-                Some(CancelStatus::Aborted) => CancelResolution::NotDone(answer),
+                Some(CancelStatus::Aborted) => CancelResolution::Aborted(answer),
                 Some(CancelStatus::Other(_)) => CancelResolution::Unclear(answer),
             },
             // Two alike could be ours twice, or ours and another's.

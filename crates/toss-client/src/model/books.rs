@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use crate::{
     Card, Extra, Failure, Method, Sensitive, Spelled, Timestamp,
-    model::fields::{Decode, DecodeError},
+    model::{
+        fields::{Decode, DecodeError},
+        page::list,
+    },
 };
 
 /// Any answer whose content says nothing more than its status: `{"result": true}`, or nothing.
@@ -25,55 +28,6 @@ impl Decode for Acknowledged {
 impl Decode for Value {
     fn decode(value: Value) -> Result<Self, DecodeError> {
         Ok(value)
-    }
-}
-
-/// Rows of a list and where it goes on.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Page<T> {
-    /// The rows.
-    pub items: Vec<T>,
-    /// Whether there are more.
-    pub has_next: bool,
-    /// The cursor of the next page; Toss sends a number or a text.
-    pub last_cursor: Option<String>,
-}
-
-/// The content of a version 2 envelope: `entityBody`, or what has none itself.
-pub(crate) fn entity(value: Value) -> Value {
-    match value {
-        Value::Object(mut fields) if fields.contains_key("entityBody") => {
-            fields.remove("entityBody").unwrap_or_default()
-        }
-        value => value,
-    }
-}
-
-impl<T: Decode> Decode for Page<T> {
-    /// Version 1 calls the rows `data`, version 2 `items`.
-    fn decode(value: Value) -> Result<Self, DecodeError> {
-        let Value::Object(mut fields) = entity(value) else {
-            return Err(DecodeError::Shape("object"));
-        };
-        let rows = fields.remove("items").or_else(|| fields.remove("data"));
-        let last_cursor = match fields.remove("lastCursor") {
-            Some(Value::String(text)) => Some(text),
-            Some(Value::Number(number)) => Some(number.to_string()),
-            _ => None,
-        };
-        Ok(Self {
-            items: list(rows.ok_or(DecodeError::Field("items"))?)?,
-            has_next: fields.get("hasNext") == Some(&Value::Bool(true)),
-            last_cursor,
-        })
-    }
-}
-
-pub(crate) fn list<T: Decode>(value: Value) -> Result<Vec<T>, DecodeError> {
-    match value {
-        Value::Array(rows) => rows.into_iter().map(T::decode).collect(),
-        _ => Err(DecodeError::Shape("array")),
     }
 }
 
@@ -330,19 +284,6 @@ impl Decode for Promotions {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn a_page_is_read_in_both_versions_forms() {
-        let one = json!({"hasNext": true, "lastCursor": 7, "data": [{"receiptKey": "r"}]});
-        let page = Page::<CashReceipt>::decode(one).unwrap();
-        assert_eq!((page.items.len(), page.has_next), (1, true));
-        assert_eq!(page.last_cursor.as_deref(), Some("7"));
-        let two = json!({"hasNext": false, "lastCursor": "abc", "items": []});
-        let page = Page::<CashReceipt>::decode(two).unwrap();
-        assert_eq!((page.items.len(), page.has_next), (0, false));
-        assert!(Page::<CashReceipt>::decode(json!({"hasNext": false})).is_err());
-        assert!(Page::<CashReceipt>::decode(json!({"data": [{}]})).is_err());
-    }
 
     #[test]
     fn an_object_without_what_identifies_it_is_undecodable() {

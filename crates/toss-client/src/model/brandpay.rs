@@ -2,27 +2,44 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::{
     Extra, Sensitive,
     model::{
-        books::list,
-        fields::{Decode, DecodeError},
+        fields::{Decode, DecodeError, Fields},
+        page::list,
     },
 };
 
-/// What lets a customer's own calls be made. `Debug` shows neither token.
-#[derive(Debug, Clone, PartialEq)]
+/// What lets a customer's own calls be made: who has it can see and remove the customer's methods.
+///
+/// `Debug` shows neither token. Serialising shows both, as for every [`Sensitive`] text, because a
+/// stored token must be whole: what is written is as confidential as the answer it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", try_from = "Map<String, Value>")]
 #[non_exhaustive]
 pub struct AccessToken {
     /// Goes into the calls.
     pub access_token: Sensitive,
     /// Brings the next one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<Sensitive>,
-    /// How long it lasts.
+    /// How long it lasts from its issue on, in whole seconds. Store that moment beside it.
+    #[serde(
+        serialize_with = "whole_seconds",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub expires_in: Option<Duration>,
+    /// Fields this crate does not know (`tokenType`), and known ones of an unexpected shape.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+#[expect(clippy::ref_option, reason = "serde hands a field over so")]
+fn whole_seconds<S: Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs()).serialize(to)
 }
 
 impl AccessToken {
@@ -32,18 +49,31 @@ impl AccessToken {
             access_token: Sensitive::new(access_token),
             refresh_token: None,
             expires_in: None,
+            extra: Extra::default(),
         }
+    }
+}
+
+impl TryFrom<Map<String, Value>> for AccessToken {
+    type Error = DecodeError;
+
+    fn try_from(fields: Map<String, Value>) -> Result<Self, DecodeError> {
+        let mut fields = Fields::new(fields);
+        Ok(Self {
+            access_token: fields.required("accessToken")?,
+            refresh_token: fields.optional("refreshToken"),
+            expires_in: fields.optional("expiresIn").map(Duration::from_secs),
+            extra: fields.rest(),
+        })
     }
 }
 
 impl Decode for AccessToken {
     fn decode(value: Value) -> Result<Self, DecodeError> {
-        let fields = Extra::with_texts(value, &["accessToken"])?;
-        Ok(Self {
-            access_token: Sensitive::new(fields.text("accessToken").unwrap_or_default()),
-            refresh_token: fields.text("refreshToken").map(Sensitive::new),
-            expires_in: fields.read("expiresIn").map(Duration::from_secs),
-        })
+        match value {
+            Value::Object(fields) => fields.try_into(),
+            _ => Err(DecodeError::Shape("object")),
+        }
     }
 }
 
@@ -115,5 +145,38 @@ impl BrandpayMethods {
 impl Decode for BrandpayMethods {
     fn decode(value: Value) -> Result<Self, DecodeError> {
         Extra::with_texts(value, &[]).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_token_is_stored_whole_and_never_shown() {
+        let answer = json!({"accessToken": "hush-a", "refreshToken": "hush-r",
+                            "tokenType": "bearer", "expiresIn": 2_592_000});
+        let token = AccessToken::decode(answer.clone()).unwrap();
+        assert_eq!(token.expires_in, Some(Duration::from_hours(30 * 24)));
+        assert_eq!(serde_json::to_value(&token).unwrap(), answer);
+        assert_eq!(
+            serde_json::from_value::<AccessToken>(answer).unwrap(),
+            token
+        );
+        let shown = format!("{token:?} {:#?}", AccessToken::new("hush-n"));
+        assert!(shown.contains("[redacted]") && !shown.contains("hush"));
+    }
+
+    #[test]
+    fn a_token_survives_odd_fields_beside_it() {
+        let odd = json!({"accessToken": "a", "refreshToken": 1, "expiresIn": "soon"});
+        let token = AccessToken::decode(odd.clone()).unwrap();
+        assert_eq!(
+            (token.refresh_token.as_ref(), token.expires_in),
+            (None, None)
+        );
+        assert_eq!(serde_json::to_value(&token).unwrap(), odd);
+        assert!(AccessToken::decode(json!({"refreshToken": "r"})).is_err());
     }
 }

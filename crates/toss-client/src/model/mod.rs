@@ -9,6 +9,7 @@ pub(crate) mod card;
 pub(crate) mod extra;
 pub(crate) mod fields;
 pub(crate) mod method;
+pub(crate) mod page;
 pub(crate) mod payment;
 #[cfg(feature = "payouts")]
 pub(crate) mod payout;

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::{
     Extra, Failure, Timestamp, amount,
     model::{
-        books::{Page, entity, list},
         fields::{Decode, DecodeError},
+        page::{Page, entity, list},
     },
 };
 

@@ -2,17 +2,31 @@
 
 use rust_decimal::Decimal;
 
-use super::billing::customer_key;
+use super::billing::{customer_key, installment};
 use crate::{Sensitive, body::Body};
+
+/// Documented for every brandpay call, as are 2 at least.
+const CUSTOMER_KEY_CHARS_MAX: usize = 50;
+
+/// A brandpay customer's key: 2 to 50 characters of `A-Z a-z 0-9 - _ = . @` (documented).
+pub(crate) fn customer(key: &str) -> Result<(), String> {
+    customer_key(key, CUSTOMER_KEY_CHARS_MAX)
+}
+
+pub(crate) fn with_customer(body: Body, key: impl Into<String>) -> Body {
+    let key = key.into();
+    body.held(customer(&key)).set("customerKey", key)
+}
 
 /// Asks for a customer's access token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenRequest(pub(crate) Body);
 
 impl TokenRequest {
-    /// With the one-time `code` that the redirect or the agreement to the terms brought.
+    /// With the one-time `code` that the redirect or the agreement to the terms brought, 1 to 300
+    /// characters here. `customer` has 2 to 50 characters of `A-Z a-z 0-9 - _ = . @` (documented).
     pub fn with_code(customer: impl Into<String>, code: impl Into<String>) -> Self {
-        let body = customer_key(Body::default(), customer);
+        let body = with_customer(Body::default(), customer);
         Self(
             body.set("grantType", "AuthorizationCode")
                 .text("code", code, 300),
@@ -25,9 +39,9 @@ impl TokenRequest {
         Self(self.0.object("customerIdentity", &identity.0))
     }
 
-    /// With the refresh token of the last one.
+    /// With the refresh token of the last one, 1 to 2,000 characters here; `customer` as above.
     pub fn refresh(customer: impl Into<String>, refresh_token: &Sensitive) -> Self {
-        let body = customer_key(Body::default(), customer);
+        let body = with_customer(Body::default(), customer);
         Self(body.set("grantType", "RefreshToken").text(
             "refreshToken",
             refresh_token.expose(),
@@ -73,10 +87,14 @@ impl CustomerIdentity {
 
 /// Charges one of a customer's registered methods without a window.
 #[derive(Debug, Clone, PartialEq)]
-pub struct BrandpayPaymentRequest(pub(crate) Body);
+pub struct BrandpayPaymentRequest {
+    pub(crate) body: Body,
+    amount: Decimal,
+}
 
 impl BrandpayPaymentRequest {
-    /// `amount` positive, in won; `order_id` 1 to 64 characters; `order_name` at most 100.
+    /// `customer` has 2 to 50 characters of `A-Z a-z 0-9 - _ = . @` (documented); `method_key` 1 to
+    /// 200 here; `amount` positive, in won; `order_id` 1 to 64 characters; `order_name` at most 100.
     pub fn new(
         customer: impl Into<String>,
         method_key: impl Into<String>,
@@ -84,24 +102,105 @@ impl BrandpayPaymentRequest {
         order_name: impl Into<String>,
         amount: Decimal,
     ) -> Self {
-        Self(
-            customer_key(Body::default(), customer)
-                .text("methodKey", method_key, 200)
-                .text("orderId", order_id, 64)
-                .text("orderName", order_name, 100)
-                .amount("amount", amount),
-        )
+        let body = with_customer(Body::default(), customer)
+            .text("methodKey", method_key, 200)
+            .text("orderId", order_id, 64)
+            .text("orderName", order_name, 100)
+            .amount("amount", amount);
+        Self { body, amount }
     }
 
-    /// The tax-free part of the amount.
+    fn with(self, change: impl FnOnce(Body) -> Body) -> Self {
+        Self {
+            body: change(self.body),
+            ..self
+        }
+    }
+
+    /// The tax-free part of the amount, in won; 0 or more.
     #[must_use]
     pub fn tax_free_amount(self, amount: Decimal) -> Self {
-        Self(self.0.part("taxFreeAmount", amount))
+        self.with(|body| body.part("taxFreeAmount", amount))
+    }
+
+    /// Whether it counts as spending on culture. For accounts alone: a card company knows by itself.
+    #[must_use]
+    pub fn culture_expense(self, yes: bool) -> Self {
+        self.with(|body| body.set("cultureExpense", yes))
+    }
+
+    /// In so many months, 2 to 12, or 0 for at once; from 50,000 won on. For credit cards alone.
+    #[must_use]
+    pub fn installment_months(self, months: u8) -> Self {
+        let amount = self.amount;
+        self.with(|body| installment(body, months, amount))
+    }
+
+    /// With this promotion's `discountCode`, 1 to 100 characters here.
+    #[must_use]
+    pub fn discount_code(self, code: impl Into<String>) -> Self {
+        self.with(|body| body.text("discountCode", code, 100))
+    }
+
+    /// Pays with the card's points, which needs a contract.
+    #[must_use]
+    pub fn use_card_point(self, yes: bool) -> Self {
+        self.with(|body| body.set("useCardPoint", yes))
     }
 
     /// Where Toss writes to, at most 100 characters.
     #[must_use]
     pub fn customer_email(self, email: impl Into<String>) -> Self {
-        Self(self.0.text("customerEmail", email, 100))
+        self.with(|body| body.text("customerEmail", email, 100))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn charge(customer: &str, amount: i64) -> BrandpayPaymentRequest {
+        BrandpayPaymentRequest::new(customer, "method", "order-1", "책", Decimal::from(amount))
+    }
+
+    #[test]
+    fn a_charge_sends_what_was_given_under_toss_s_names() {
+        let charge = charge("cust", 50_000)
+            .tax_free_amount(Decimal::ZERO)
+            .culture_expense(false)
+            .installment_months(3)
+            .discount_code("12860")
+            .use_card_point(true)
+            .customer_email("buyer@example.com");
+        assert_eq!(
+            charge.body.value().unwrap(),
+            json!({
+                "customerKey": "cust", "methodKey": "method", "orderId": "order-1",
+                "orderName": "책", "amount": 50_000, "taxFreeAmount": 0,
+                "cultureExpense": false, "cardInstallmentPlan": 3, "discountCode": "12860",
+                "useCardPoint": true, "customerEmail": "buyer@example.com",
+            })
+        );
+    }
+
+    #[test]
+    fn what_goes_beyond_the_documented_limits_is_refused() {
+        for refused in [
+            charge("cust", 0),
+            charge("cust", 49_999).installment_months(2),
+            charge("c", 1),
+            charge(&"c".repeat(51), 1),
+            charge("no blanks", 1),
+        ] {
+            assert!(refused.body.bytes().is_err(), "{refused:?}");
+        }
+        let fifty = "c".repeat(50);
+        assert!(charge(&fifty, 1).body.bytes().is_ok());
+        for customer in ["c", "no blanks"] {
+            let refresh = TokenRequest::refresh(customer, &Sensitive::new("t"));
+            assert!(TokenRequest::with_code(customer, "code").0.bytes().is_err());
+            assert!(refresh.0.bytes().is_err());
+        }
     }
 }

@@ -121,7 +121,7 @@ pub(crate) fn named_segment(name: &str, text: &str, chars_max: usize) -> Result<
     segment(name, text)
 }
 
-fn segment(name: &str, text: &str) -> Result<String, String> {
+pub(crate) fn segment(name: &str, text: &str) -> Result<String, String> {
     // A URL parser takes these for "here" and "one up", escaped or not: the call would go to
     // another address than meant.
     if text == "." || text == ".." {

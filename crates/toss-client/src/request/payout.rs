@@ -17,13 +17,16 @@ pub struct PayoutRequest(pub(crate) Body);
 
 impl PayoutRequest {
     /// Pays at once. Toss takes these on business days between 08:00 and 15:00 Korean time.
-    /// `id` is the merchant's own; `destination` Toss's id of a seller; `amount` in won, positive
-    /// and below 1,000,000,000.
+    ///
+    /// `id` is the merchant's own (`refPayoutId`), `destination` Toss's id of a seller, each of 1 to
+    /// 100 characters here. That limit is *assumed*: none was found in Toss's pages. Who uses the
+    /// call elsewhere keeps `id` within 50. `amount` is in won, positive and below 1,000,000,000
+    /// (documented).
     pub fn express(id: impl Into<String>, destination: impl Into<String>, amount: Decimal) -> Self {
         Self(Self::body(id, destination, amount).set("scheduleType", "EXPRESS"))
     }
 
-    /// Pays on this day, Korean time.
+    /// Pays on this day, Korean time; otherwise as [`express`](Self::express).
     pub fn scheduled(
         id: impl Into<String>,
         destination: impl Into<String>,
@@ -53,13 +56,15 @@ impl PayoutRequest {
             )
     }
 
-    /// What the seller's bank statement shows, at most 7 characters wide at most banks.
+    /// What the seller's bank statement shows. Banks cut it, most at 7 characters; here it may have
+    /// 1 to 100, which is *assumed*.
     #[must_use]
     pub fn description(self, text: impl Into<String>) -> Self {
         Self(self.0.text("transactionDescription", text, 100))
     }
 
-    /// A pair of the merchant's own; at most five (as for payments).
+    /// A pair of the merchant's own: at most five, names of 1 to 40 characters without brackets,
+    /// values of at most 2,000. Documented for payments, *assumed* here.
     #[must_use]
     pub fn metadata(self, name: &str, value: &str) -> Self {
         Self(metadata(self.0, name, value))
@@ -102,8 +107,13 @@ pub enum BusinessType {
 pub struct SellerRequest(pub(crate) Body);
 
 impl SellerRequest {
-    /// `id` is the merchant's own; `bank` Toss's bank code of **three** digits (`092`), unlike
-    /// everywhere else; `account_number` 1 to 20 digits; `holder_name` at most 60 characters.
+    /// `id` is the merchant's own (`refSellerId`), of 1 to 100 characters here. That limit is
+    /// *assumed*: none was found in Toss's pages. Who uses the call elsewhere keeps it within 7 to
+    /// 20, so that is safe.
+    ///
+    /// `bank` is Toss's bank code of **three** digits (`092`), unlike everywhere else (documented);
+    /// `account_number` has 1 to 20 digits and `holder_name` 1 to 60 characters, as documented for
+    /// refunds and *assumed* here.
     pub fn new(
         id: impl Into<String>,
         business: BusinessType,
@@ -128,7 +138,8 @@ impl SellerRequest {
         )
     }
 
-    /// The person behind it.
+    /// The person behind it: `name` and `email` of 1 to 100 characters, `phone` of 8 to 15 digits.
+    /// The fields are named as other public users of the call name them; the limits are *assumed*.
     #[must_use]
     pub fn individual(self, name: &str, email: &str, phone: &str) -> Self {
         let person = Body::default()
@@ -138,7 +149,9 @@ impl SellerRequest {
         Self(self.0.object("individual", &person))
     }
 
-    /// The company behind it; `registration_number` has 10 digits.
+    /// The company behind it: `registration_number` has 10 digits, `phone` 8 to 15, the others 1
+    /// to 100 characters. The fields are named as other public users of the call name them; the
+    /// limits are *assumed*.
     #[must_use]
     pub fn company(
         self,
@@ -157,7 +170,7 @@ impl SellerRequest {
         Self(self.0.object("company", &company))
     }
 
-    /// A pair of the merchant's own; at most five (as for payments).
+    /// A pair of the merchant's own, with the limits of [`PayoutRequest::metadata`].
     #[must_use]
     pub fn metadata(self, name: &str, value: &str) -> Self {
         Self(metadata(self.0, name, value))

@@ -9,8 +9,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::header;
-use reqwest::{Client, Response, redirect, retry};
+use http::{Method, header};
+use reqwest::{Client, ClientBuilder, Response, redirect, retry};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
@@ -30,8 +30,15 @@ pub(crate) struct ReqwestTransport {
 
 impl ReqwestTransport {
     pub(crate) fn new(connect_timeout: Duration, encrypted: bool) -> Result<Self, Cause> {
-        let http = Client::builder()
-            .tls_backend_preconfigured(tls(encrypted)?)
+        let http = Client::builder().tls_backend_preconfigured(tls(encrypted)?);
+        Self::over(http, connect_timeout)
+    }
+
+    /// Over what the builder brings, but for the settings that decide what may be sent twice and
+    /// what a failure means: those are always these.
+    pub(crate) fn over(http: ClientBuilder, connect_timeout: Duration) -> Result<Self, Cause> {
+        let http = http
+            .http1_only()
             .user_agent(concat!("toss-client/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(connect_timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -45,6 +52,7 @@ impl ReqwestTransport {
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpReply, TransportError> {
+        let bare_post = request.method == Method::POST && request.body.is_none();
         let mut builder = self
             .http
             .request(request.method, request.url)
@@ -53,6 +61,10 @@ impl ReqwestTransport {
             .timeout(request.timeout);
         if let Some(body) = request.body {
             builder = builder.body(body);
+        }
+        if bare_post {
+            // hyper leaves it out, and proxies may then answer 411 (RFC 9110, section 8.6).
+            builder = builder.header(header::CONTENT_LENGTH, "0");
         }
         let mut response = builder.send().await.map_err(no_answer)?;
         let status = response.status().as_u16();

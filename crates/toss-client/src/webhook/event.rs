@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{Extra, Payment, PaymentStatus, Sensitive, Timestamp, model::books::entity};
+use crate::{Extra, Payment, PaymentStatus, Sensitive, Timestamp, model::page::entity};
 
 /// What happened. Unknown kinds, and known ones of an unexpected shape, are kept as
 /// [`Other`](Self::Other).

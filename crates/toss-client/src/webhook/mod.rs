@@ -35,7 +35,7 @@ use subtle::ConstantTimeEq as _;
 pub use event::{DepositCallback, Event};
 pub use signature::{KeyEncoding, Signer};
 
-use crate::{Answer, Error, Payment, SecurityKey, Timestamp, TossClient};
+use crate::{Answer, Error, Payment, SecurityKey, Sensitive, Timestamp, TossClient};
 
 const ID_HEADER: &str = "tosspayments-webhook-transmission-id";
 const TIME_HEADER: &str = "tosspayments-webhook-transmission-time";
@@ -188,6 +188,33 @@ impl Unverified {
     /// The order it claims to be about.
     pub fn order_id(&self) -> Option<&str> {
         self.event.order_id()
+    }
+
+    /// The payout or seller it claims to be about, to ask with `payout` or `seller`.
+    pub fn entity_id(&self) -> Option<&str> {
+        match &self.event {
+            Event::PayoutChanged(fields) | Event::SellerChanged(fields) => fields.text("id"),
+            _ => None,
+        }
+    }
+
+    /// The brandpay customer it claims to be about, to ask with `brandpay_methods_of`.
+    pub fn customer_key(&self) -> Option<&str> {
+        match &self.event {
+            Event::MethodUpdated(fields) | Event::CustomerStatusChanged(fields) => {
+                fields.text("customerKey")
+            }
+            _ => None,
+        }
+    }
+
+    /// The billing key that it claims is deleted. Toss has no call that tells; the next charge does
+    /// (`ALREADY_REMOVED_BILLING_KEY`), so do not forget the key because of this event.
+    pub fn billing_key(&self) -> Option<Sensitive> {
+        match &self.event {
+            Event::BillingDeleted(fields) => fields.text("billingKey").map(Sensitive::new),
+            _ => None,
+        }
     }
 
     /// Compares, in constant time, the secret in the event with the one that was stored when the

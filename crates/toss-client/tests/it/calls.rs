@@ -1,5 +1,7 @@
 //! What is sent, and how each kind of answer is read.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::json;
@@ -278,6 +280,36 @@ async fn a_success_that_cannot_be_read_keeps_its_status_so_that_it_counts_as_exe
 async fn a_redirect_is_not_followed() {
     let server = server(ResponseTemplate::new(307).insert_header("location", "/elsewhere")).await;
     let error = client(&server.uri())
+        .confirm(&confirm_request(), &key("k"))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::Undecodable { status: 307, .. }),
+        "{error:?}"
+    );
+    only_request(&server).await;
+}
+
+/// What decides about repetitions and outcomes is not the caller's to set.
+#[tokio::test]
+async fn a_client_over_the_caller_s_reqwest_sends_what_it_sends_and_follows_nothing() {
+    let server = server(ResponseTemplate::new(307).insert_header("location", "/elsewhere")).await;
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .unwrap()
+    .with_root_certificates(rustls::RootCertStore::empty())
+    .with_no_client_auth();
+    let http = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::limited(10))
+        .proxy(reqwest::Proxy::all("http://127.0.0.1:1").unwrap());
+    let error = TossClient::builder(SecretKey::parse(SECRET_KEY).unwrap())
+        .base_url(&server.uri())
+        .unwrap()
+        .build_over(http)
+        .unwrap()
         .confirm(&confirm_request(), &key("k"))
         .await
         .unwrap_err();

@@ -5,6 +5,7 @@
 mod blocking;
 #[cfg(feature = "rustls")]
 mod calls;
+mod changes;
 #[cfg(all(
     feature = "rustls",
     feature = "testing",
@@ -13,6 +14,15 @@ mod calls;
 ))]
 mod contract;
 mod decoding;
+#[cfg(all(
+    feature = "rustls",
+    feature = "testing",
+    feature = "payouts",
+    feature = "brandpay",
+    feature = "webhooks",
+    feature = "blocking"
+))]
+mod examples;
 #[cfg(feature = "rustls")]
 mod faults;
 #[cfg(feature = "rustls")]
@@ -25,6 +35,8 @@ mod resolving;
 mod retries;
 #[cfg(feature = "webhooks")]
 mod webhooks;
+#[cfg(all(feature = "rustls", feature = "payouts", feature = "brandpay"))]
+mod wire;
 
 #[cfg(any(feature = "rustls", feature = "testing"))]
 use rust_decimal::Decimal;

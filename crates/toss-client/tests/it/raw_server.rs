@@ -45,8 +45,23 @@ impl RawServer {
 
     /// The idempotency keys of the requests heard so far, in order; empty for a GET.
     pub(crate) fn heard(&self) -> Vec<String> {
+        let requests = self.requests();
+        let key = |request: &String| header(request, "idempotency-key").unwrap_or_default();
+        requests.iter().map(key).collect()
+    }
+
+    /// The requests heard so far, in order: heads and bodies as they came.
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
+}
+
+/// A header's value, whatever the case of its name.
+pub(crate) fn header(request: &str, name: &str) -> Option<String> {
+    let (head, _) = request.split_once("\r\n\r\n")?;
+    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+    let found = lines.find(|(key, _)| key.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.to_owned())
 }
 
 /// A whole answer that leaves the connection open.
@@ -60,10 +75,10 @@ async fn serve(
     script: Arc<impl Fn(usize) -> Act>,
     heard: Arc<Mutex<Vec<String>>>,
 ) {
-    while let Some(key) = hear(&mut stream).await {
+    while let Some(request) = hear(&mut stream).await {
         let number = {
             let mut heard = heard.lock().unwrap();
-            heard.push(key);
+            heard.push(request);
             heard.len() - 1
         };
         match script(number) {
@@ -99,16 +114,10 @@ async fn hear(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let header = |name: &str| {
-                let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-                lines
-                    .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                    .map(|(_, value)| value)
-            };
-            let length = header("content-length").map_or(0, |length| length.parse().unwrap());
-            if body.len() >= length {
-                return Some(header("idempotency-key").unwrap_or_default().to_owned());
+        if let Some((_, body)) = text.split_once("\r\n\r\n") {
+            let length = header(&text, "content-length");
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return Some(text);
             }
         }
         let mut chunk = [0; 4096];

@@ -181,7 +181,7 @@ async fn a_lost_cancel_is_told_by_what_is_new_since_it_was_sent() {
         (
             &part,
             after(900, json!([old, cancel("t-2", 100, "ABORTED")])),
-            "NotDone",
+            "Aborted",
         ),
         (&part, after(900, json!([old])), "NotDone"),
         (
@@ -292,5 +292,25 @@ async fn a_list_whose_cursor_stands_still_ends_in_an_error() {
     let query = TransactionQuery::new(midnight, midnight);
     let seen: Vec<_> = pin!(client.all_transactions(query)).collect().await;
     assert!(matches!(&seen[..], [Ok(_), Err(_)]), "{seen:?}");
+    assert_eq!(transport.sent().len(), 2);
+}
+
+#[cfg(feature = "payouts")]
+#[tokio::test]
+async fn payouts_and_sellers_are_streamed_from_cursor_to_cursor() {
+    let page = |cursor: &str, more: bool| {
+        let body = json!({"entityBody": {
+            "hasNext": more, "lastCursor": cursor, "items": [{"id": cursor}],
+        }});
+        Play::answer(200, body.to_string())
+    };
+    let (client, transport) = at([page("a", true), page("b", false)]);
+    let payouts: Vec<_> = pin!(client.all_payouts()).collect().await;
+    assert!(matches!(&payouts[..], [Ok(a), Ok(b)] if a.id() == "a" && b.id() == "b"));
+    assert!(transport.sent()[1].url.ends_with("startingAfter=a"));
+
+    let (client, transport) = at([page("a", true), page("a", true), page("a", true)]);
+    let sellers: Vec<_> = pin!(client.all_sellers()).collect().await;
+    assert!(matches!(&sellers[..], [Ok(_), Err(_)]), "{sellers:?}");
     assert_eq!(transport.sent().len(), 2);
 }

@@ -184,6 +184,16 @@ fn unknown_and_misshapen_events_are_kept() {
     }
     let half = json!({"eventType": "PAYMENT_STATUS_CHANGED", "data": {"paymentKey": "p"}});
     assert_eq!(unverified(&half).payment_key(), Some("p"));
+    let about = |event_type, name: &str| {
+        let named = Value::Object([(name.to_owned(), json!("about"))].into_iter().collect());
+        unverified(&json!({"eventType": event_type, "data": named}))
+    };
+    let billing = about("BILLING_DELETED", "billingKey");
+    assert_eq!(billing.billing_key().unwrap().expose(), "about");
+    let customer = about("CUSTOMER_STATUS_CHANGED", "customerKey");
+    assert_eq!(customer.customer_key(), Some("about"));
+    assert_eq!(customer.entity_id(), None);
+    assert_eq!(about("payout.changed", "id").entity_id(), Some("about"));
     for (event_type, data) in [
         ("BILLING_DELETED", json!({"billingKey": "b"})),
         (

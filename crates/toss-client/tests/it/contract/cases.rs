@@ -18,7 +18,7 @@ pub(crate) const CASES: &[Case] = &[
     case(
         Endpoint::GetPaymentByOrder,
         "payment_by_order",
-        "confirm",
+        "books",
         BUYER,
         |w| Box::pin(payments::get(w)),
     ),

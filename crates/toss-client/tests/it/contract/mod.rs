@@ -17,7 +17,7 @@ use std::{future::Future, pin::Pin};
 use toss_client::{Endpoint, Error};
 
 pub(crate) use cases::CASES;
-use world::World;
+pub(crate) use world::World;
 
 /// Whether a call can be made at Toss's test environment by a program alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,8 @@ use crate::{CARD, VIRTUAL_ACCOUNT};
 
 const SHAPES: &str = include_str!("../../fixtures/recorded.json");
 /// Calls whose bodies Toss takes only encrypted.
+/// Documented: POSTs without a body.
+const BARE: [Endpoint; 2] = [Endpoint::CancelPayout, Endpoint::RemoveBrandpayCustomer];
 const ENCRYPTED: [Endpoint; 3] = [
     Endpoint::RequestPayouts,
     Endpoint::RegisterSeller,
@@ -60,7 +62,8 @@ fn check(endpoint: Endpoint, request: &HttpRequest) {
     );
     let posts = request.method.as_str() == "POST";
     assert_eq!(header("idempotency-key").is_some(), posts, "{endpoint}");
-    assert_eq!(request.body.is_some(), posts, "{endpoint}");
+    let has_body = posts && !BARE.contains(&endpoint);
+    assert_eq!(request.body.is_some(), has_body, "{endpoint}");
     let Some(body) = &request.body else { return };
     if ENCRYPTED.contains(&endpoint) {
         assert_eq!(header("tosspayments-api-security-mode"), Some("ENCRYPTION"));

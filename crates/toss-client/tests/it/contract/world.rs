@@ -14,7 +14,8 @@ use chrono::{NaiveDate, TimeDelta, Utc};
 use http::Method;
 use serde_json::json;
 use toss_client::{
-    Attempt, Endpoint, IdempotencyKey, Observer, SecretKey, TossClient, testing::ManualRuntime,
+    Attempt, Endpoint, IdempotencyKey, Observer, SecretKey, TossClient, TossClientBuilder,
+    testing::ManualRuntime,
 };
 use toss_sandbox::{RunningSandbox, Sandbox, SandboxConfig};
 
@@ -63,12 +64,7 @@ impl World {
             .await
             .unwrap();
         let heard = Heard::default();
-        let client = TossClient::builder(SecretKey::parse(sandbox.secret_key()).unwrap())
-            .base_url(server.base_url())
-            .unwrap()
-            .observer(heard.clone())
-            .build()
-            .unwrap();
+        let client = settings_for(&sandbox, &server, &heard).build().unwrap();
         let mut world = Self::of(client, heard);
         world.sandbox = Some((sandbox, Arc::new(server)));
         world
@@ -109,6 +105,12 @@ impl World {
             prefix: "order".to_owned(),
             number: Arc::default(),
         }
+    }
+
+    /// The settings of another client at this world's sandbox, whose calls are heard too.
+    pub(crate) fn settings(&self) -> TossClientBuilder {
+        let (sandbox, server) = self.sandbox.as_ref().unwrap();
+        settings_for(sandbox, server, &self.heard)
     }
 
     /// An order id that was never used.
@@ -176,4 +178,11 @@ impl World {
     pub(crate) fn is_recorded(&self) -> bool {
         self.sandbox.is_none() && self.prefix == "order"
     }
+}
+
+fn settings_for(sandbox: &Sandbox, server: &RunningSandbox, heard: &Heard) -> TossClientBuilder {
+    TossClient::builder(SecretKey::parse(sandbox.secret_key()).unwrap())
+        .base_url(server.base_url())
+        .unwrap()
+        .observer(heard.clone())
 }
