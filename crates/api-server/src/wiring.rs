@@ -142,16 +142,10 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         stop.clone(),
     );
     let worker = tokio::spawn(worker);
-    let notices = Arc::new(Notices::new(
-        database.inbox(),
-        Arc::clone(&payments),
-        Arc::clone(&clock),
-    ));
-    tasks.spawn(worker::read_notices(
-        Arc::clone(&notices),
-        settings.recovery_interval,
-        stop.clone(),
-    ));
+    let notices = Notices::new(database.inbox(), Arc::clone(&payments), Arc::clone(&clock));
+    let notices = Arc::new(notices);
+    let pause = settings.recovery_interval;
+    tasks.spawn(worker::read_notices(notices.clone(), pause, stop.clone()));
     let api = Api {
         payments,
         products,

@@ -310,7 +310,7 @@ impl Line {
             Mishap::Doubled => weather.copy_ms = Some(12),
             Mishap::Declined => weather.effect = Some(error("REJECT_CARD_PAYMENT")),
             Mishap::Unclear | Mishap::RefundUnclear => {
-                weather.effect = Some(error("PROVIDER_ERROR"))
+                weather.effect = Some(error("PROVIDER_ERROR"));
             }
             Mishap::UnclearAndApproved | Mishap::RefundUnclearAndDone => {
                 weather.effect = Some(Effect::ApproveThenError {

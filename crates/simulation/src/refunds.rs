@@ -57,24 +57,8 @@ async fn give_back(
     number: u64,
 ) {
     world.mark(id, REFUNDED);
-    let refund_account = world.is_marked(id, WITH_ACCOUNT).then(|| RefundAccount {
-        bank: "20".to_owned(),
-        account_number: "1002123456789".to_owned(),
-        holder_name: "박토스".to_owned(),
-    });
-    let Ok(key) = format!("refund-{number}").parse() else {
+    let Some(command) = wish(world, id, amount, number) else {
         return;
-    };
-    let command = CancelCommand {
-        order_id: id.clone(),
-        reason: format!("고객 변심 {number}"),
-        amount,
-        refund_account,
-        restock: None,
-        key: Some(CancelKey {
-            key,
-            fingerprint: format!("{:?}", amount.map(Money::won)),
-        }),
     };
     let mut first: Option<CancelOutcome> = None;
     for _ in 0..TRIES_MAX {
@@ -138,4 +122,25 @@ async fn give_back(
         }
         staff.pause().await;
     }
+}
+
+/// What is asked for.
+fn wish(world: &World, id: &OrderId, amount: Option<Money>, number: u64) -> Option<CancelCommand> {
+    let refund_account = world.is_marked(id, WITH_ACCOUNT).then(|| RefundAccount {
+        bank: "20".to_owned(),
+        account_number: "1002123456789".to_owned(),
+        holder_name: "박토스".to_owned(),
+    });
+    let key = format!("refund-{number}").parse().ok()?;
+    Some(CancelCommand {
+        order_id: id.clone(),
+        reason: format!("고객 변심 {number}"),
+        amount,
+        refund_account,
+        restock: None,
+        key: Some(CancelKey {
+            key,
+            fingerprint: format!("{:?}", amount.map(Money::won)),
+        }),
+    })
 }

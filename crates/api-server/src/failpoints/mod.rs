@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn every_point_has_a_name_of_its_own_that_is_understood() {
         let names = names();
-        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 50);
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 54);
         for name in names {
             let armed = Failpoints::parse(&format!("{name}=0.5")).unwrap().armed;
             let armed: Vec<_> = armed.into_iter().collect();

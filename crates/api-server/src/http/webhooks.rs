@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use kernel::Clock as _;
 use payment_domain::port::{InboxEntry, Notice, NoticeState};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -277,7 +276,7 @@ mod tests {
         assert_eq!(read_.event_type, "DEPOSIT_CALLBACK");
         assert_eq!(read_.order_id.unwrap().as_str(), "order-000002");
         for odd in [
-            r#"{}"#,
+            "{}",
             r#"{"eventType":"SOMETHING_NEW","data":{}}"#,
             r#"{"eventType":"PAYMENT_STATUS_CHANGED","data":{"orderId":"'; DROP"}}"#,
         ] {

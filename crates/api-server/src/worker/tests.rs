@@ -7,8 +7,8 @@ use payment_domain::model::{OutboxMessage, Payment};
 use payment_domain::port::Vitals;
 use payment_domain::{
     CancelCommand, CancelError, CancelOutcome, CheckoutCommand, CheckoutError, CheckoutOutcome,
-    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentView, ReadError, ResolveCommand,
-    ResolveError,
+    ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, Observed, PaymentView, ReadError,
+    ResolveCommand, ResolveError,
 };
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
