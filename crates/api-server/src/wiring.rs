@@ -9,7 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::{Context, bail};
 use kernel::{Clock, IdGenerator, Randomness, SystemClock, SystemIds, SystemRandomness};
-use payment_domain::{PaymentReceiver, PaymentService, Ports};
+use payment_domain::{PaymentReader, PaymentReceiver, PaymentService, Ports, RecordService};
 use product_domain::{ProductReceiver, ProductService};
 use secrecy::{ExposeSecret, SecretString};
 use storage::{Database, SchemaState};
@@ -148,8 +148,10 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         stop.clone(),
     );
     let worker = tokio::spawn(worker);
+    let reader: Arc<dyn PaymentReader> = Arc::new(RecordService::new(database.records()));
     let api = Api {
         payments,
+        reader,
         products,
         users,
         desk,

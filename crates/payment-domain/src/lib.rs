@@ -3,6 +3,7 @@
 pub mod model;
 pub mod port;
 mod receiver;
+mod records;
 #[cfg(any(test, feature = "testing"))]
 #[expect(
     clippy::expect_used,
@@ -17,6 +18,7 @@ pub use receiver::{
     CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
     Examined, PaymentReceiver, PaymentView, ReadError, Resolution, ResolveCommand, ResolveError,
 };
+pub use records::{PaymentReader, RecordService};
 pub use usecase::{
     PaymentService, Ports, ReconcileError, ReconcileObserver, ReconcilePorts, ReconcileWish,
     Reconciler,

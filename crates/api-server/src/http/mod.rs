@@ -12,6 +12,7 @@ mod health;
 mod metrics;
 pub mod openapi;
 mod payment;
+mod payments;
 mod products;
 pub mod rate_limit;
 mod settle;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use actix_web::web;
 use kernel::Clock;
-use payment_domain::PaymentReceiver;
+use payment_domain::{PaymentReader, PaymentReceiver};
 use product_domain::ProductReceiver;
 use storage::Database;
 use tokio::runtime::Handle;
@@ -43,6 +44,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 pub struct Api {
     /// Payments.
     pub payments: Arc<dyn PaymentReceiver>,
+    /// What is recorded of payments.
+    pub reader: Arc<dyn PaymentReader>,
     /// Products.
     pub products: Arc<dyn ProductReceiver>,
     /// Users.
@@ -84,6 +87,7 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) + Clo
             .configure(checkout::route)
             .configure(confirm::route)
             .configure(payment::route)
+            .configure(payments::route)
             .configure(settle::routes)
             .configure(products::routes)
             .configure(users::route)

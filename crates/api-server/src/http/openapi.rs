@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{checkout, confirm, health, metrics, payment, products, settle, users};
+use super::{checkout, confirm, health, metrics, payment, payments, products, settle, users};
 
 /// The document.
 #[derive(OpenApi)]
@@ -17,6 +17,7 @@ use super::{checkout, confirm, health, metrics, payment, products, settle, users
         checkout::check_out,
         confirm::confirm,
         payment::read,
+        payments::list,
         settle::recover,
         settle::resolve,
         products::list,

@@ -20,6 +20,7 @@ mod operators;
 mod program;
 mod readme;
 mod reconcile;
+mod records;
 mod repeats;
 mod shop;
 mod stage;
@@ -130,6 +131,11 @@ scenarios! {
         impossible_products_are_refused,
         a_stock_is_adjusted_but_never_below_zero,
         a_new_user_can_buy,
+    }
+    records {
+        payments_are_listed_newest_first,
+        a_list_is_filtered_and_odd_filters_are_refused,
+        paging_meets_every_order_once_while_others_are_made,
     }
     surface {
         health_is_up,

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::stage::Stage;
 
 /// Every route that is served, with its methods.
-const ROUTES: [(&str, &[&str]); 12] = [
+const ROUTES: [(&str, &[&str]); 13] = [
+    ("/api/v1/payments", &["get"]),
     ("/api/v1/payments/checkout", &["post"]),
     ("/api/v1/payments/confirm", &["post"]),
     ("/api/v1/payments/{orderId}", &["get"]),

@@ -6,6 +6,7 @@ mod gateway;
 mod payments;
 mod products;
 mod reconcile;
+mod records;
 
 pub use buyers::BuyerPort;
 pub use gateway::{
@@ -18,6 +19,7 @@ pub use reconcile::{
     Found, GatewayLedger, LedgerRow, LedgerUnavailable, Place, ReconcileRepository, Run, Scope,
     StockLedger, Totals,
 };
+pub use records::{PaymentFilter, PaymentPage, PaymentRecords, PaymentSummary};
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::{

@@ -1,6 +1,7 @@
 //! The contract of [`PaymentRepository`]: every adapter passes [`all`] on an empty store.
 
 pub mod reconcile;
+pub mod records;
 mod time;
 
 use std::sync::Arc;

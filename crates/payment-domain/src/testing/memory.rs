@@ -1,4 +1,5 @@
 mod reconcile;
+mod records;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

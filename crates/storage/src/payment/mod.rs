@@ -6,6 +6,7 @@ mod batch;
 mod journal;
 mod queue;
 mod reconcile;
+mod records;
 mod rows;
 mod schema;
 mod write;
