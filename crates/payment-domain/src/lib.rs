@@ -18,7 +18,7 @@ pub use receiver::{
     CheckoutCommand, CheckoutError, CheckoutOutcome, ConfirmCommand, ConfirmError, ConfirmOutcome,
     Examined, PaymentReceiver, PaymentView, ReadError, Resolution, ResolveCommand, ResolveError,
 };
-pub use records::{PaymentReader, RecordService};
+pub use records::{PaymentHistory, PaymentReader, RecordService};
 pub use usecase::{
     PaymentService, Ports, ReconcileError, ReconcileObserver, ReconcilePorts, ReconcileWish,
     Reconciler,

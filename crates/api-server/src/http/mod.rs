@@ -9,6 +9,7 @@ pub mod drain;
 pub mod envelope;
 mod error;
 mod health;
+mod history;
 mod metrics;
 pub mod openapi;
 mod payment;
@@ -88,6 +89,7 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) + Clo
             .configure(confirm::route)
             .configure(payment::route)
             .configure(payments::route)
+            .configure(history::route)
             .configure(settle::routes)
             .configure(products::routes)
             .configure(users::route)

@@ -4,7 +4,9 @@ use actix_web::{HttpResponse, web};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{checkout, confirm, health, metrics, payment, payments, products, settle, users};
+use super::{
+    checkout, confirm, health, history, metrics, payment, payments, products, settle, users,
+};
 
 /// The document.
 #[derive(OpenApi)]
@@ -18,6 +20,7 @@ use super::{checkout, confirm, health, metrics, payment, payments, products, set
         confirm::confirm,
         payment::read,
         payments::list,
+        history::history,
         settle::recover,
         settle::resolve,
         products::list,

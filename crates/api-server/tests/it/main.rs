@@ -136,6 +136,8 @@ scenarios! {
         payments_are_listed_newest_first,
         a_list_is_filtered_and_odd_filters_are_refused,
         paging_meets_every_order_once_while_others_are_made,
+        a_history_tells_a_payment_s_whole_life,
+        a_history_rebuilds_the_payment_at_every_moment,
     }
     surface {
         health_is_up,

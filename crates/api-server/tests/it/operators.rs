@@ -12,7 +12,7 @@ fn product() -> Value {
     json!({ "name": "머그컵", "description": "하얀 머그컵", "price": 12_000, "stock": 7, "sellerId": 2 })
 }
 
-fn operator_requests() -> [(Method, &'static str, Value); 7] {
+fn operator_requests() -> [(Method, &'static str, Value); 8] {
     [
         (Method::POST, PRODUCTS, product()),
         (Method::PATCH, "/api/v1/products/1", json!({ "price": 1 })),
@@ -37,6 +37,11 @@ fn operator_requests() -> [(Method, &'static str, Value); 7] {
             json!({ "to": "DONE", "reason": "공짜" }),
         ),
         (Method::GET, "/api/v1/payments", json!({})),
+        (
+            Method::GET,
+            "/api/v1/payments/order-0001/history",
+            json!({}),
+        ),
     ]
 }
 

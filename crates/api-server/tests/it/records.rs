@@ -3,6 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use toss_sandbox::{Effect, Endpoint};
+
 use crate::shop::{Answer, Order, Shop};
 use crate::stage::Stage;
 
@@ -158,5 +160,146 @@ pub(crate) async fn paging_meets_every_order_once_while_others_are_made(stage: &
     assert_eq!(
         (ten["nextCursor"].clone(), ids(&ten)),
         (Value::Null, all.iter().map(String::as_str).collect())
+    );
+}
+
+async fn history(shop: &Shop, order: &Order, query: &str) -> Value {
+    let path = format!("{LIST}/{}/history?{query}", order.id);
+    ask(shop, &path).await.data()
+}
+
+/// What is said of each entry in one word.
+fn told(history: &Value) -> Vec<String> {
+    let entries = history["entries"].as_array().unwrap().iter();
+    let word = |entry: &Value| {
+        let kind = entry["type"].as_str().unwrap();
+        let field = match kind {
+            "transition" => "fact",
+            "attempt" => "outcome",
+            "transaction" => "kind",
+            other => panic!("{other} is no entry"),
+        };
+        format!("{kind} {}", entry[field].as_str().unwrap_or("open"))
+    };
+    entries.map(word).collect()
+}
+
+pub(crate) async fn a_history_tells_a_payment_s_whole_life(stage: &Stage) {
+    let shop = stage.open(&[]).await;
+    let (order, key) = shop.sell(1).await;
+    let life = history(&shop, &order, "").await;
+    assert_eq!(life["orderId"], json!(order.id));
+    assert!(life.get("problem").is_none() && life.get("at").is_none());
+    let payment = &life["payment"];
+    assert_eq!(
+        (&payment["status"], &payment["fence"]),
+        (&json!("DONE"), &json!(3))
+    );
+    for amount in ["totalAmount", "balanceAmount"] {
+        assert_eq!(payment[amount], json!(order.amount), "{amount}");
+    }
+    let expected = [
+        "transition CHECKED_OUT",
+        "transition CLAIMED",
+        "attempt APPROVED",
+        "transition APPROVED",
+        "transaction APPROVAL",
+    ];
+    assert_eq!(told(&life), expected);
+    let entries = life["entries"].as_array().unwrap();
+    let (claimed, attempt, moved) = (&entries[1], &entries[2], &entries[4]);
+    assert_eq!(
+        (&claimed["from"], &claimed["to"], &claimed["fence"]),
+        (&json!("READY"), &json!("IN_PROGRESS"), &json!(2))
+    );
+    assert_eq!(entries[0]["from"], Value::Null);
+    let idempotency_key = format!("{}:1", order.id);
+    assert_eq!(attempt["idempotencyKey"], json!(idempotency_key));
+    assert_eq!(
+        (&attempt["purpose"], &attempt["amount"], &attempt["number"]),
+        (&json!("CONFIRM"), &json!(order.amount), &json!(1))
+    );
+    assert!(attempt["finishedAt"].as_str() >= attempt["startedAt"].as_str());
+    assert!(attempt["traceId"].is_string(), "{attempt}");
+    assert_eq!(
+        (&moved["amount"], &moved["fence"]),
+        (&json!(order.amount), &json!(3))
+    );
+    assert!(moved["movedAt"].is_string() && moved["transactionKey"].is_string());
+    // The key that money can be moved with is not shown.
+    assert!(!life.to_string().contains(&key));
+    let shown = attempt["paymentKey"].as_str().unwrap();
+    assert!(key.starts_with(shown.split('…').next().unwrap()), "{shown}");
+
+    let declined = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&declined);
+    let code = "REJECT_CARD_COMPANY".to_owned();
+    stage.fail_once(Endpoint::Confirm, &declined.id, Effect::Error { code });
+    shop.confirm(&declined, &key).await.refused(402, "E03010");
+    let life = history(&shop, &declined, "").await;
+    let attempt = &life["entries"][2];
+    assert_eq!(
+        (&attempt["outcome"], &attempt["code"]),
+        (&json!("REJECTED"), &json!("REJECT_CARD_COMPANY"))
+    );
+    assert!(attempt["message"].is_string());
+
+    for path in ["no-such-order", "x"] {
+        let path = format!("{LIST}/{path}/history");
+        ask(&shop, &path).await.refused(404, "E03001");
+    }
+    for at in ["", "yesterday", "2026-11-24", "%ff"] {
+        let path = format!("{LIST}/{}/history?at={at}", order.id);
+        ask(&shop, &path).await.refused(400, "E99001");
+    }
+}
+
+pub(crate) async fn a_history_rebuilds_the_payment_at_every_moment(stage: &Stage) {
+    let shop = stage.open(&[]).await;
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&order);
+    let lost = Effect::SilenceWithoutApproval;
+    stage.fail_once(Endpoint::Confirm, &order.id, lost);
+    shop.confirm(&order, &key).await;
+    shop.eventually(&order, "DONE").await;
+
+    let life = history(&shop, &order, "").await;
+    let entries = life["entries"].as_array().unwrap();
+    assert!(told(&life).contains(&"transition LOOK_STARTED".to_owned()));
+    let mut balance = 0;
+    let changes: Vec<_> = entries
+        .iter()
+        .filter(|entry| entry["type"] == "transition")
+        .collect();
+    for change in &changes {
+        let fence = &change["fence"];
+        let moved = entries
+            .iter()
+            .filter(|entry| entry["type"] == "transaction");
+        let moved = moved.filter(|entry| entry["fence"] == *fence);
+        balance += moved
+            .map(|entry| entry["amount"].as_i64().unwrap())
+            .sum::<i64>();
+        let at = change["at"].as_str().unwrap();
+        let then = history(&shop, &order, &format!("at={at}")).await;
+        let payment = &then["payment"];
+        assert_eq!(
+            (
+                &payment["status"],
+                &payment["fence"],
+                &payment["balanceAmount"]
+            ),
+            (&change["to"], fence, &json!(balance)),
+            "{at}"
+        );
+        assert_eq!(then["at"], change["at"]);
+    }
+    assert_eq!(json!(balance), json!(order.amount));
+    assert_eq!(json!(changes.len()), life["payment"]["fence"]);
+
+    let before = history(&shop, &order, "at=2020-01-01T00:00:00%2B09:00").await;
+    assert_eq!(
+        (&before["payment"], &before["entries"]),
+        (&Value::Null, &json!([]))
     );
 }

@@ -19,7 +19,7 @@ pub use reconcile::{
     Found, GatewayLedger, LedgerRow, LedgerUnavailable, Place, ReconcileRepository, Run, Scope,
     StockLedger, Totals,
 };
-pub use records::{PaymentFilter, PaymentPage, PaymentRecords, PaymentSummary};
+pub use records::{PaymentFilter, PaymentPage, PaymentRecord, PaymentRecords, PaymentSummary};
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::{

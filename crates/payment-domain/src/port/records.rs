@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use kernel::{Fence, Money, OrderId, PaymentKey, StoreError, Timestamp, UserId};
 
 use super::Place;
-use crate::model::PaymentStatus;
+use crate::model::{HistoryEntry, PaymentStatus, Records};
 
 /// Which payments to list. What is left out filters nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -79,6 +79,15 @@ pub struct PaymentPage {
     pub next: Option<Place>,
 }
 
+/// A payment and what was recorded of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentRecord {
+    /// The payment.
+    pub payment: PaymentSummary,
+    /// Everything that was recorded of it.
+    pub records: Records,
+}
+
 /// Payments as operators read them. Nothing here changes anything.
 #[async_trait]
 pub trait PaymentRecords: Send + Sync {
@@ -94,4 +103,20 @@ pub trait PaymentRecords: Send + Sync {
         after: Option<&Place>,
         limit: u32,
     ) -> Result<PaymentPage, StoreError>;
+
+    /// A payment with all that was recorded of it. While it changes, the payment may be older than
+    /// its records, MUST NOT be newer, and the movements MUST be those of the changes in the history.
+    async fn record(&self, order_id: &OrderId) -> Result<Option<PaymentRecord>, StoreError>;
+
+    /// A payment's latest change; `None` if there is no such payment.
+    async fn last_change(&self, order_id: &OrderId) -> Result<Option<HistoryEntry>, StoreError>;
+
+    /// A payment's changes that lead to fences above `after`, oldest first, at most `limit`. MUST be
+    /// cheap where there is none: it is asked for again and again.
+    async fn changes(
+        &self,
+        order_id: &OrderId,
+        after: Fence,
+        limit: u32,
+    ) -> Result<Vec<HistoryEntry>, StoreError>;
 }

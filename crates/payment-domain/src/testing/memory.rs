@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kernel::{IdempotencyKey, OrderId, StoreError, Timestamp, UserId};
+use kernel::{Fence, IdempotencyKey, OrderId, StoreError, Timestamp, UserId};
 
 use crate::model::{
     Attempt, AttemptChange, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment, PaymentStatus,
@@ -23,6 +23,8 @@ struct Tables {
     attempts: BTreeMap<OrderId, Vec<Attempt>>,
     history: BTreeMap<OrderId, Vec<HistoryEntry>>,
     transactions: BTreeMap<OrderId, Vec<Transaction>>,
+    /// The fences of the changes that recorded these transactions, in their order.
+    moved_at: BTreeMap<OrderId, Vec<Fence>>,
     outbox: BTreeMap<OutboxKey, OutboxMessage>,
     runs: BTreeMap<String, Run>,
     breaks: BTreeMap<(String, u64), Found>,
@@ -147,6 +149,8 @@ impl PaymentRepository for InMemoryPayments {
             None => {}
         }
         if let Some(transaction) = &change.transaction {
+            let fences = tables.moved_at.entry(id.clone()).or_default();
+            fences.push(change.history.fence);
             tables
                 .transactions
                 .entry(id.clone())

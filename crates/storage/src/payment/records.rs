@@ -6,16 +6,19 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel_async::RunQueryDsl;
 use kernel::{Fence, Money, OrderId, PaymentKey, StoreError, UserId, from_micros, micros};
-use payment_domain::model::PaymentStatus;
-use payment_domain::port::{PaymentFilter, PaymentPage, PaymentRecords, PaymentSummary, Place};
+use payment_domain::model::{HistoryEntry, PaymentStatus, Records};
+use payment_domain::port::{
+    PaymentFilter, PaymentPage, PaymentRecord, PaymentRecords, PaymentSummary, Place,
+};
 
 use super::Payments;
+use super::journal::{AttemptRow, HistoryRow, TransactionRow};
 use super::queue::readable;
 use super::rows::{moment, status};
-use super::schema::payment_event;
+use super::schema::{payment_attempt, payment_event, payment_history, payment_transaction};
 use crate::error::Fault;
 
-/// In the order in which `listing!` selects.
+/// In the order in which `summary!` selects.
 #[derive(Queryable)]
 struct SummaryRow {
     order_id: String,
@@ -51,6 +54,26 @@ impl SummaryRow {
     }
 }
 
+/// The columns of a [`SummaryRow`], with this expression for the order's id.
+macro_rules! summary {
+    ($order_id:expr) => {
+        (
+            $order_id,
+            payment_event::order_name,
+            payment_event::user_id,
+            payment_event::total_amount,
+            payment_event::balance_amount,
+            payment_event::status,
+            payment_event::fence,
+            payment_event::payment_key,
+            payment_event::method,
+            payment_event::created_at,
+            payment_event::approved_at,
+            payment_event::updated_at,
+        )
+    };
+}
+
 /// The order's id, behind what tells MySQL along which index to go. Its planner takes a status that
 /// is frequent for one that is frequent everywhere, and would look for it along all payments.
 const BY_TIME: &str = "/*+ INDEX(payment_event payment_event_created_at) */ payment_event.order_id";
@@ -75,20 +98,7 @@ macro_rules! listing {
             (Some(_), _) => BY_USER,
         };
         let mut query = payment_event::table
-            .select((
-                sql::<Text>(order_id),
-                payment_event::order_name,
-                payment_event::user_id,
-                payment_event::total_amount,
-                payment_event::balance_amount,
-                payment_event::status,
-                payment_event::fence,
-                payment_event::payment_key,
-                payment_event::method,
-                payment_event::created_at,
-                payment_event::approved_at,
-                payment_event::updated_at,
-            ))
+            .select(summary!(sql::<Text>(order_id)))
             .order((
                 payment_event::created_at.desc(),
                 payment_event::order_id.desc(),
@@ -158,6 +168,86 @@ impl PaymentRecords for Payments {
             }
         })
     }
+
+    async fn record(&self, order_id: &OrderId) -> Result<Option<PaymentRecord>, StoreError> {
+        let id = order_id.as_str();
+        with_conn!(&self.database, "read a payment's records", |connection| {
+            // Four queries without a transaction: the row first, so that it is no newer than the
+            // history, and then of the movements those that the history knows. All are only ever
+            // added to, except for the end of an attempt.
+            let row = payment_event::table
+                .find(id)
+                .select(summary!(payment_event::order_id));
+            let Some(row) = row.first::<SummaryRow>(connection).await.optional()? else {
+                return Ok(None);
+            };
+            let payment = row.decode()?;
+            let history = payment_history::table
+                .filter(payment_history::order_id.eq(id))
+                .order(payment_history::fence)
+                .select(HistoryRow::as_select());
+            let history: Vec<HistoryEntry> =
+                decoded(history.load(connection).await?, HistoryRow::decode)?;
+            let known = history.last().map_or(0, |last| last.fence.get());
+            let movements = payment_transaction::table
+                .filter(payment_transaction::order_id.eq(id))
+                .filter(payment_transaction::fence.le(known))
+                .order(payment_transaction::fence)
+                .select(TransactionRow::as_select());
+            let movements = decoded(
+                movements.load(connection).await?,
+                TransactionRow::decode_movement,
+            )?;
+            let attempts = payment_attempt::table
+                .filter(payment_attempt::order_id.eq(id))
+                .order(payment_attempt::attempt_no)
+                .select(AttemptRow::as_select());
+            let attempts = decoded(attempts.load(connection).await?, AttemptRow::decode)?;
+            let records = Records {
+                history,
+                attempts,
+                movements,
+            };
+            Ok(Some(PaymentRecord { payment, records }))
+        })
+    }
+
+    async fn last_change(&self, order_id: &OrderId) -> Result<Option<HistoryEntry>, StoreError> {
+        with_conn!(
+            &self.database,
+            "read a payment's last change",
+            |connection| {
+                let query = payment_history::table
+                    .filter(payment_history::order_id.eq(order_id.as_str()))
+                    .order(payment_history::fence.desc())
+                    .select(HistoryRow::as_select());
+                let row = query.first(connection).await.optional()?;
+                row.map(HistoryRow::decode).transpose()
+            }
+        )
+    }
+
+    async fn changes(
+        &self,
+        order_id: &OrderId,
+        after: Fence,
+        limit: u32,
+    ) -> Result<Vec<HistoryEntry>, StoreError> {
+        with_conn!(&self.database, "read a payment's changes", |connection| {
+            let query = payment_history::table
+                .filter(payment_history::order_id.eq(order_id.as_str()))
+                .filter(payment_history::fence.gt(after.get()))
+                .order(payment_history::fence)
+                .limit(i64::from(limit))
+                .select(HistoryRow::as_select());
+            decoded(query.load(connection).await?, HistoryRow::decode)
+        })
+    }
+}
+
+/// All rows, or why one of them makes no sense.
+fn decoded<Row, T>(rows: Vec<Row>, decode: fn(Row) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
+    rows.into_iter().map(decode).collect()
 }
 
 #[cfg(test)]

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::{Timestamp, UserId};
+use kernel::{Fence, Timestamp, UserId};
 
-use super::{SECOND, claim, finish};
-use crate::model::{Buyer, Payment, PaymentFact, PaymentStatus};
+use super::{SECOND, claim, finish, read};
+use crate::model::{
+    Buyer, Change, Movement, Payment, PaymentFact, PaymentStatus, Records as Recorded, Transaction,
+    TransactionKind,
+};
 use crate::port::{
     Applied, Inserted, PaymentFilter, PaymentRecords, PaymentRepository, PaymentSummary, Place,
 };
@@ -24,6 +27,8 @@ pub async fn all(payments: Payments, records: Records) {
     a_listed_payment_reads_as_it_stands(&payments, &records).await;
     every_filter_lists_what_it_covers_newest_first(&payments, &records).await;
     paging_survives_what_happens_meanwhile(&payments, &records).await;
+    a_record_holds_everything_and_replays_to_the_row(&payments, &records).await;
+    changes_come_oldest_first_and_in_parts(&payments, &records).await;
 }
 
 fn user(id: i64) -> UserId {
@@ -197,4 +202,92 @@ async fn paging_survives_what_happens_meanwhile(payments: &Payments, records: &R
         .expect("a page");
     assert_eq!(ids(&third.payments), ["records-paging-0"]);
     assert_eq!(third.next, None);
+}
+
+/// A part of the money goes back.
+fn cancel_a_part(payment: &Payment, won: i64, at: Timestamp) -> Change {
+    let mut part = payment
+        .change(PaymentFact::CanceledInPart, at)
+        .expect("a cancel");
+    part.after.balance = kernel::Money::from_won(payment.balance.won() - won).expect("a balance");
+    part.transaction = Some(Transaction {
+        kind: TransactionKind::Cancel,
+        amount_won: -won,
+        transaction_key: None,
+        reason: Some("변심".into()),
+        at,
+    });
+    part
+}
+
+async fn a_record_holds_everything_and_replays_to_the_row(payments: &Payments, records: &Records) {
+    let ready = check_out(payments, "records-record", 3, noon()).await;
+    let claimed = claim(&ready);
+    let done = finish(&claimed.after);
+    let first = cancel_a_part(&done.after, 1_000, noon() + 5 * SECOND);
+    let second = cancel_a_part(&first.after, 2_000, noon() + 6 * SECOND);
+    let mut expected = Recorded {
+        history: vec![ready.checked_out_entry()],
+        ..Recorded::default()
+    };
+    for change in [claimed, done, first, second] {
+        assert_eq!(payments.apply(&change).await.expect("apply"), Applied::Yes);
+        expected.history.push(change.history.clone());
+        let fence = change.history.fence;
+        let moved = change.transaction.into_iter();
+        expected
+            .movements
+            .extend(moved.map(|transaction| Movement { fence, transaction }));
+        expected.attempts = payments.attempts(&ready.order_id).await.expect("attempts");
+
+        let record = records.record(&ready.order_id).await.expect("a record");
+        let record = record.expect("a payment");
+        assert_eq!(record.records, expected);
+        let row = read(payments, &ready.order_id).await;
+        let replayed = record.records.replay().expect("sound").expect("a payment");
+        assert_eq!(
+            (replayed.status, replayed.fence, replayed.balance),
+            (row.status, row.fence, row.balance)
+        );
+        let summary = record.payment;
+        assert_eq!(
+            (summary.status, summary.fence, summary.balance),
+            (row.status, row.fence, row.balance)
+        );
+        assert_eq!(summary.user_id, user(3));
+    }
+    assert_eq!((expected.movements.len(), expected.attempts.len()), (3, 1));
+    let nobody = records.record(&order_id("records-nobody")).await;
+    assert_eq!(nobody.expect("an answer"), None);
+}
+
+async fn changes_come_oldest_first_and_in_parts(payments: &Payments, records: &Records) {
+    let ready = check_out(payments, "records-changes", 3, noon()).await;
+    let id = &ready.order_id;
+    let last = records.last_change(id).await.expect("a change");
+    assert_eq!(last, Some(ready.checked_out_entry()));
+    let claimed = claim(&ready);
+    let done = finish(&claimed.after);
+    for change in [&claimed, &done] {
+        assert_eq!(payments.apply(change).await.expect("apply"), Applied::Yes);
+    }
+    let last = records.last_change(id).await.expect("a change");
+    assert_eq!(last.as_ref(), Some(&done.history));
+    let all = [ready.checked_out_entry(), claimed.history, done.history];
+    for (after, limit, expected) in [
+        (0, 10, &all[..]),
+        (0, 2, &all[..2]),
+        (1, 10, &all[1..]),
+        (2, 1, &all[2..]),
+        (3, 10, &all[3..]),
+        (9, 10, &all[3..]),
+    ] {
+        let changes = records.changes(id, Fence::from_stored(after), limit).await;
+        assert_eq!(changes.expect("changes"), expected, "{after} {limit}");
+    }
+    let nobody = order_id("records-nobody");
+    let none = records.changes(&nobody, Fence::from_stored(0), 10).await;
+    assert!(none.expect("an answer").is_empty());
+    let none = records.last_change(&nobody).await;
+    assert_eq!(none.expect("an answer"), None);
 }

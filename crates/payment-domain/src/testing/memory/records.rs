@@ -1,11 +1,13 @@
 use std::cmp::Reverse;
 
 use async_trait::async_trait;
-use kernel::StoreError;
+use kernel::{Fence, OrderId, StoreError};
 
 use super::InMemoryPayments;
-use crate::model::Payment;
-use crate::port::{PaymentFilter, PaymentPage, PaymentRecords, PaymentSummary, Place};
+use crate::model::{HistoryEntry, Movement, Payment, Records};
+use crate::port::{
+    PaymentFilter, PaymentPage, PaymentRecord, PaymentRecords, PaymentSummary, Place,
+};
 
 fn summary(payment: &Payment) -> PaymentSummary {
     PaymentSummary {
@@ -44,5 +46,42 @@ impl PaymentRecords for InMemoryPayments {
         let last = payments.last().map(PaymentSummary::place);
         let next = last.filter(|_| !is_all);
         Ok(PaymentPage { payments, next })
+    }
+
+    async fn record(&self, order_id: &OrderId) -> Result<Option<PaymentRecord>, StoreError> {
+        let tables = self.tables();
+        let Some(payment) = tables.payments.get(order_id).map(summary) else {
+            return Ok(None);
+        };
+        let transactions = tables.transactions.get(order_id).into_iter().flatten();
+        let fences = tables.moved_at.get(order_id).into_iter().flatten();
+        let movements = fences.zip(transactions).map(|(fence, moved)| Movement {
+            fence: *fence,
+            transaction: moved.clone(),
+        });
+        let records = Records {
+            history: tables.history.get(order_id).cloned().unwrap_or_default(),
+            attempts: tables.attempts.get(order_id).cloned().unwrap_or_default(),
+            movements: movements.collect(),
+        };
+        Ok(Some(PaymentRecord { payment, records }))
+    }
+
+    async fn last_change(&self, order_id: &OrderId) -> Result<Option<HistoryEntry>, StoreError> {
+        let tables = self.tables();
+        let history = tables.history.get(order_id);
+        Ok(history.and_then(|history| history.last()).cloned())
+    }
+
+    async fn changes(
+        &self,
+        order_id: &OrderId,
+        after: Fence,
+        limit: u32,
+    ) -> Result<Vec<HistoryEntry>, StoreError> {
+        let tables = self.tables();
+        let history = tables.history.get(order_id).into_iter().flatten();
+        let later = history.filter(|entry| entry.fence > after);
+        Ok(later.take(limit as usize).cloned().collect())
     }
 }
