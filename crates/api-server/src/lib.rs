@@ -3,6 +3,7 @@
 pub mod bridge;
 pub mod config;
 mod confirm_desk;
+mod event_streams;
 #[cfg(feature = "failpoints")]
 pub mod failpoints;
 pub mod http;
@@ -12,3 +13,4 @@ pub mod wiring;
 pub mod worker;
 
 pub use confirm_desk::{ConfirmDesk, Confirmed, DeskError};
+pub use event_streams::{EventStreams, Opened, StreamError};

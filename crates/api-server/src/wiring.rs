@@ -24,6 +24,7 @@ use user_domain::{UserReceiver, UserService};
 use crate::bridge::{BreakerSettings, Buyers, GuardedGateway, Products, Toss};
 use crate::config::Settings;
 use crate::confirm_desk::ConfirmDesk;
+use crate::event_streams::EventStreams;
 use crate::http::envelope::RequestIds;
 use crate::http::{self, Api, ApiKey, Draining, RateLimiter};
 use crate::shop::{self, ShopSettings};
@@ -149,12 +150,14 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
     );
     let worker = tokio::spawn(worker);
     let reader: Arc<dyn PaymentReader> = Arc::new(RecordService::new(database.records()));
+    let events = event_streams(&reader, &tasks, &stop, &settings);
     let api = Api {
         payments,
         reader,
         products,
         users,
         desk,
+        events,
         toss,
         database,
         clock,
@@ -184,6 +187,22 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         draining,
         grace,
     })
+}
+
+/// Streams of payments' changes, on the current runtime.
+fn event_streams(
+    reader: &Arc<dyn PaymentReader>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+    settings: &Settings,
+) -> Arc<EventStreams> {
+    Arc::new(EventStreams::new(
+        Arc::clone(reader),
+        tasks.clone(),
+        Handle::current(),
+        stop.clone(),
+        settings.event_streams as usize,
+    ))
 }
 
 /// The operators' key, and the one that was made up where none was set.

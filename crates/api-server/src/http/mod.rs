@@ -8,6 +8,7 @@ mod confirm;
 pub mod drain;
 pub mod envelope;
 mod error;
+mod events;
 mod health;
 mod history;
 mod metrics;
@@ -34,9 +35,11 @@ pub use auth::ApiKey;
 pub use drain::Draining;
 pub use error::{ApiError, Code};
 pub use rate_limit::RateLimiter;
+pub(crate) use wire::rfc3339;
 
 use crate::bridge::{GuardedGateway, Toss};
 use crate::confirm_desk::ConfirmDesk;
+use crate::event_streams::EventStreams;
 
 /// The largest request body, in bytes: a hundred order lines take about 4 KiB.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -53,6 +56,8 @@ pub struct Api {
     pub users: Arc<dyn UserReceiver>,
     /// Where confirms meet.
     pub desk: Arc<ConfirmDesk>,
+    /// Streams of payments' changes.
+    pub events: Arc<EventStreams>,
     /// Toss, as far as confirms are admitted.
     pub toss: Arc<GuardedGateway<Toss>>,
     /// For the health check.
@@ -90,6 +95,7 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) + Clo
             .configure(payment::route)
             .configure(payments::route)
             .configure(history::route)
+            .configure(events::route)
             .configure(settle::routes)
             .configure(products::routes)
             .configure(users::route)

@@ -5,7 +5,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    checkout, confirm, health, history, metrics, payment, payments, products, settle, users,
+    checkout, confirm, events, health, history, metrics, payment, payments, products, settle, users,
 };
 
 /// The document.
@@ -21,6 +21,7 @@ use super::{
         payment::read,
         payments::list,
         history::history,
+        events::events,
         settle::recover,
         settle::resolve,
         products::list,

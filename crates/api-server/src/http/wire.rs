@@ -45,7 +45,7 @@ fn parse(text: &str) -> Option<Money> {
 }
 
 /// A moment as clients read it: RFC 3339, UTC.
-pub(super) fn rfc3339(at: kernel::Timestamp) -> String {
+pub(crate) fn rfc3339(at: kernel::Timestamp) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
 }
 

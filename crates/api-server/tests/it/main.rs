@@ -10,6 +10,7 @@ mod backlog;
 mod browser;
 mod buying;
 mod crowd;
+mod events;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod faults;
@@ -138,6 +139,11 @@ scenarios! {
         paging_meets_every_order_once_while_others_are_made,
         a_history_tells_a_payment_s_whole_life,
         a_history_rebuilds_the_payment_at_every_moment,
+    }
+    events {
+        a_stream_follows_a_confirm_of_another_server,
+        a_stream_goes_on_where_another_ended,
+        streams_are_bounded_and_end_with_the_server,
     }
     surface {
         health_is_up,

@@ -294,6 +294,7 @@ pub(crate) async fn unknown_paths_and_methods_are_refused(stage: &Stage) {
         (Method::DELETE, CONFIRM, "POST"),
         (Method::POST, "/api/v1/payments", "GET"),
         (Method::POST, "/api/v1/payments/order-0001", "GET"),
+        (Method::POST, "/api/v1/payments/order-0001/events", "GET"),
         (Method::POST, "/api/v1/payments/order-0001/history", "GET"),
         (Method::PUT, "/api/v1/products", "GET, POST"),
         (Method::DELETE, "/api/v1/products/1", "GET, PATCH"),
