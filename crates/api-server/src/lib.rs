@@ -12,5 +12,5 @@ mod shop;
 pub mod wiring;
 pub mod worker;
 
-pub use confirm_desk::{ConfirmDesk, Confirmed, DeskError};
+pub use confirm_desk::{Accepted, ConfirmDesk, Confirmed, DeskError};
 pub use event_streams::{EventStreams, Opened, StreamError};

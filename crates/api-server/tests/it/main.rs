@@ -88,6 +88,8 @@ scenarios! {
         two_servers_with_one_database_make_one_approval,
         different_payment_keys_at_once_make_one_approval,
         a_confirm_that_takes_too_long_is_answered_before_it_ends,
+        a_confirm_that_nobody_waits_for_goes_on_by_itself,
+        a_confirm_that_nobody_waits_for_is_refused_before_it_begins,
     }
     crowd {
         a_thousand_orders_empty_a_stock_of_a_thousand,
