@@ -133,6 +133,10 @@ pub struct Settings {
     #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 5000,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
     pub max_in_flight: u32,
+    /// Streams of payments' changes (`GET …/events`) that are open at once; more are refused with 503.
+    #[arg(long, env = "EVENT_STREAMS", default_value_t = 500,
+          value_parser = clap::value_parser!(u32).range(1..=100_000), global = true)]
+    pub event_streams: u32,
     /// Requests per second and client address on the public routes [default: off].
     #[arg(long, env = "RATE_LIMIT", value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
     pub rate_limit: Option<u32>,

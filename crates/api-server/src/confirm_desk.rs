@@ -18,6 +18,8 @@ use tokio_util::task::TaskTracker;
 
 /// How often a confirm that runs on another instance is looked at.
 const POLL: Duration = Duration::from_millis(100);
+/// How often a confirm that was just begun is looked at, until it has claimed its payment.
+const CLAIM_LOOK: Duration = Duration::from_millis(20);
 /// How long a reader waits for the repair of a payment whose lease is over.
 const REPAIR_WAIT: Duration = Duration::from_secs(2);
 
@@ -33,6 +35,15 @@ pub struct Confirmed {
     pub payment: Payment,
     /// Whether an earlier confirm had paid it before this request came.
     pub replayed: bool,
+}
+
+/// What a confirm request that does not wait gets.
+#[derive(Debug)]
+pub enum Accepted {
+    /// An earlier confirm paid the order.
+    Answered(Box<Confirmed>),
+    /// The payment is claimed, and the confirm goes on by itself.
+    Running,
 }
 
 /// Why a confirm request gets no paid order.
@@ -134,6 +145,64 @@ impl ConfirmDesk {
             }
             waited = true;
             tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Examines the command and joins or begins its confirm like [`ConfirmDesk::confirm`], and
+    /// returns as soon as the payment is claimed: what refuses without having written anything is
+    /// still told.
+    pub async fn accept(&self, command: &ConfirmCommand) -> Result<Accepted, DeskError> {
+        let deadline = Instant::now() + self.wait;
+        loop {
+            match self.payments.examine(command).await? {
+                Examined::Answered(ConfirmOutcome { payment, .. }) => {
+                    let (payment, replayed) = (*payment, true);
+                    let confirmed = Confirmed { payment, replayed };
+                    return Ok(Accepted::Answered(Box::new(confirmed)));
+                }
+                Examined::Running => return Ok(Accepted::Running),
+                Examined::Overdue(payment) => {
+                    // Once is enough to begin the work, which goes on by itself.
+                    let _begun = self.repair(&payment).now_or_never();
+                    return Ok(Accepted::Running);
+                }
+                Examined::Payable(payment) => {
+                    let (outcome, _) = self.join_or_begin(*payment, &command.payment_key)?;
+                    match self.until_claimed(command, outcome, deadline).await {
+                        Err(ConfirmError::LostClaim) if Instant::now() + POLL < deadline => {
+                            tokio::time::sleep(POLL).await;
+                        }
+                        claimed => return Ok(claimed.map(|()| Accepted::Running)?),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until a confirm that runs here has claimed its payment, or tells why it never did.
+    /// Nobody says when; the payment itself shows it.
+    async fn until_claimed(
+        &self,
+        command: &ConfirmCommand,
+        outcome: Awaited,
+        deadline: Instant,
+    ) -> Result<(), ConfirmError> {
+        loop {
+            let next_look = Instant::now() + CLAIM_LOOK;
+            match await_outcome(outcome.clone(), next_look).await {
+                Some(Err(error)) if wrote_nothing(&error) => return Err(error),
+                Some(Ok(_) | Err(_)) => return Ok(()),
+                None => {}
+            }
+            match self.payments.examine(command).await {
+                Ok(Examined::Payable(_)) | Err(ConfirmError::Store(_)) => {}
+                Ok(Examined::Running | Examined::Overdue(_) | Examined::Answered(_)) | Err(_) => {
+                    return Ok(());
+                }
+            }
+            if Instant::now() >= deadline {
+                return Err(ConfirmError::Undecided);
+            }
         }
     }
 
@@ -258,6 +327,24 @@ fn confirmed(outcome: ConfirmOutcome) -> Confirmed {
     }
 }
 
+/// Whether a confirm that ends so has left its payment as it was.
+fn wrote_nothing(error: &ConfirmError) -> bool {
+    match error {
+        ConfirmError::UnknownOrder(_)
+        | ConfirmError::WrongUser
+        | ConfirmError::AmountDiffers
+        | ConfirmError::NotPayable(_)
+        | ConfirmError::GatewayClosed
+        | ConfirmError::LostClaim
+        | ConfirmError::Store(_) => true,
+        ConfirmError::WrongPaymentKey
+        | ConfirmError::StockShort(_)
+        | ConfirmError::Declined { .. }
+        | ConfirmError::Undecided
+        | ConfirmError::Misconfigured { .. } => false,
+    }
+}
+
 /// The outcome, or `None` when the time is over.
 async fn await_outcome(outcome: Awaited, deadline: Instant) -> Option<Outcome> {
     tokio::time::timeout_at(deadline, outcome).await.ok()
@@ -267,7 +354,7 @@ async fn await_outcome(outcome: Awaited, deadline: Instant) -> Option<Outcome> {
 mod tests {
     use kernel::SystemClock;
     use payment_domain::MockPaymentReceiver;
-    use payment_domain::model::{OutboxKey, OutboxMessage, StockInstruction};
+    use payment_domain::model::{OutboxKey, OutboxMessage, PaymentStatus, StockInstruction};
     use payment_domain::testing::{payment, payment_key};
 
     use super::*;
@@ -344,5 +431,62 @@ mod tests {
             second,
             Err(DeskError::Payment(ConfirmError::WrongPaymentKey))
         ));
+    }
+
+    /// A desk over this receiver.
+    fn desk_of(payments: MockPaymentReceiver) -> ConfirmDesk {
+        ConfirmDesk::new(
+            Arc::new(payments),
+            TaskTracker::new(),
+            Handle::current(),
+            Arc::new(SystemClock),
+            Duration::from_secs(30),
+            10,
+        )
+    }
+
+    #[tokio::test]
+    async fn a_confirm_that_nobody_waits_for_is_accepted() {
+        let (desk, command) = (desk(), command("key"));
+        let accepted = desk.accept(&command).await;
+        assert!(matches!(accepted, Ok(Accepted::Running)), "{accepted:?}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_before_the_claim_is_told_to_those_who_do_not_wait() {
+        for (refusal, told) in [
+            (ConfirmError::GatewayClosed, true),
+            (ConfirmError::NotPayable(PaymentStatus::Expired), true),
+            (
+                ConfirmError::StockShort(payment().lines[0].product_id),
+                false,
+            ),
+            (ConfirmError::Undecided, false),
+        ] {
+            let mut payments = MockPaymentReceiver::new();
+            payments
+                .expect_examine()
+                .returning(|_| Ok(Examined::Payable(Box::new(payment()))));
+            let answer = refusal.clone();
+            payments
+                .expect_confirm()
+                .times(1)
+                .returning(move |_, _| Err(answer.clone()));
+            let accepted = desk_of(payments).accept(&command("key")).await;
+            assert_eq!(accepted.is_err(), told, "{refusal}: {accepted:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_wait_hears_of_an_earlier_success_at_once() {
+        let mut payments = MockPaymentReceiver::new();
+        payments.expect_examine().times(1).returning(|_| {
+            Ok(Examined::Answered(ConfirmOutcome {
+                payment: Box::new(payment()),
+                undelivered: None,
+            }))
+        });
+        let accepted = desk_of(payments).accept(&command("key")).await;
+        assert!(matches!(accepted, Ok(Accepted::Answered(confirmed)) if confirmed.replayed));
     }
 }

@@ -4,6 +4,7 @@ pub mod bridge;
 mod cancel_desk;
 pub mod config;
 mod confirm_desk;
+mod event_streams;
 #[cfg(feature = "failpoints")]
 pub mod failpoints;
 pub mod http;
@@ -13,4 +14,5 @@ pub mod wiring;
 pub mod worker;
 
 pub use cancel_desk::{CancelDesk, CancelDeskError};
-pub use confirm_desk::{ConfirmDesk, Confirmed, DeskError};
+pub use confirm_desk::{Accepted, ConfirmDesk, Confirmed, DeskError};
+pub use event_streams::{EventStreams, Opened, StreamError};

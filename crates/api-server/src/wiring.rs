@@ -9,7 +9,9 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::{Context, bail};
 use kernel::{Clock, IdGenerator, Randomness, SystemClock, SystemIds, SystemRandomness};
-use payment_domain::{Notices, PaymentReceiver, PaymentService, Ports};
+use payment_domain::{
+    Notices, PaymentReader, PaymentReceiver, PaymentService, Ports, RecordService,
+};
 use product_domain::{ProductReceiver, ProductService};
 use secrecy::{ExposeSecret, SecretString};
 use storage::{Database, SchemaState};
@@ -25,6 +27,7 @@ use crate::bridge::{BreakerSettings, Buyers, GuardedGateway, Products, Toss};
 use crate::cancel_desk::CancelDesk;
 use crate::config::Settings;
 use crate::confirm_desk::ConfirmDesk;
+use crate::event_streams::EventStreams;
 use crate::http::envelope::RequestIds;
 use crate::http::{self, Api, ApiKey, Draining, RateLimiter};
 use crate::shop::{self, ShopSettings};
@@ -146,13 +149,17 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
     let notices = Arc::new(notices);
     let pause = settings.recovery_interval;
     tasks.spawn(worker::read_notices(notices.clone(), pause, stop.clone()));
+    let reader: Arc<dyn PaymentReader> = Arc::new(RecordService::new(database.records()));
+    let events = event_streams(&reader, &tasks, &stop, &settings);
     let api = Api {
         payments,
+        reader,
         products,
         users,
         desk,
         cancels,
         notices,
+        events,
         toss,
         database,
         clock,
@@ -203,6 +210,22 @@ fn desks(
     );
     let cancels = CancelDesk::new(Arc::clone(payments), tasks.clone(), runtime.clone(), wait);
     (Arc::new(confirms), cancels)
+}
+
+/// Streams of payments' changes, on the current runtime.
+fn event_streams(
+    reader: &Arc<dyn PaymentReader>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+    settings: &Settings,
+) -> Arc<EventStreams> {
+    Arc::new(EventStreams::new(
+        Arc::clone(reader),
+        tasks.clone(),
+        Handle::current(),
+        stop.clone(),
+        settings.event_streams as usize,
+    ))
 }
 
 /// The operators' key, and the one that was made up where none was set.

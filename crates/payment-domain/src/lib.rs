@@ -3,6 +3,7 @@
 pub mod model;
 pub mod port;
 mod receiver;
+mod records;
 #[cfg(any(test, feature = "testing"))]
 #[expect(
     clippy::expect_used,
@@ -18,6 +19,7 @@ pub use receiver::{
     ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, Observed, PaymentReceiver, PaymentView,
     ReadError, Resolution, ResolveCommand, ResolveError,
 };
+pub use records::{PaymentHistory, PaymentReader, RecordService};
 pub use usecase::{
     Notices, PaymentService, Ports, ReconcileError, ReconcileObserver, ReconcilePorts,
     ReconcileWish, Reconciler,

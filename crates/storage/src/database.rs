@@ -15,7 +15,7 @@ use diesel_async::sync_connection_wrapper::{SpawnBlocking as _, SyncConnectionWr
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl};
 use futures::FutureExt as _;
 use kernel::StoreError;
-use payment_domain::port::{Inbox, PaymentRepository, ReconcileRepository};
+use payment_domain::port::{Inbox, PaymentRecords, PaymentRepository, ReconcileRepository};
 use product_domain::ProductRepository;
 use tokio::sync::Mutex;
 use user_domain::UserRepository;
@@ -234,6 +234,11 @@ impl Database {
 
     /// The payments' books, and where a reconciliation keeps what it found.
     pub fn books(&self) -> Arc<dyn ReconcileRepository> {
+        Arc::new(Payments::new(self.clone()))
+    }
+
+    /// The payments as operators read them.
+    pub fn records(&self) -> Arc<dyn PaymentRecords> {
         Arc::new(Payments::new(self.clone()))
     }
 

@@ -9,10 +9,13 @@ mod confirm;
 pub mod drain;
 pub mod envelope;
 mod error;
+mod events;
 mod health;
+mod history;
 mod metrics;
 pub mod openapi;
 mod payment;
+mod payments;
 mod products;
 pub mod rate_limit;
 mod settle;
@@ -24,7 +27,7 @@ use std::sync::Arc;
 
 use actix_web::web;
 use kernel::Clock;
-use payment_domain::{Notices, PaymentReceiver};
+use payment_domain::{Notices, PaymentReader, PaymentReceiver};
 use product_domain::ProductReceiver;
 use storage::Database;
 use tokio::runtime::Handle;
@@ -34,10 +37,12 @@ pub use auth::ApiKey;
 pub use drain::Draining;
 pub use error::{ApiError, Code};
 pub use rate_limit::RateLimiter;
+pub(crate) use wire::rfc3339;
 
 use crate::bridge::{GuardedGateway, Toss};
 use crate::cancel_desk::CancelDesk;
 use crate::confirm_desk::ConfirmDesk;
+use crate::event_streams::EventStreams;
 
 /// The largest request body, in bytes: a hundred order lines take about 4 KiB.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -46,6 +51,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 pub struct Api {
     /// Payments.
     pub payments: Arc<dyn PaymentReceiver>,
+    /// What is recorded of payments.
+    pub reader: Arc<dyn PaymentReader>,
     /// Products.
     pub products: Arc<dyn ProductReceiver>,
     /// Users.
@@ -56,6 +63,8 @@ pub struct Api {
     pub cancels: CancelDesk,
     /// What Toss tells by webhook.
     pub notices: Arc<Notices>,
+    /// Streams of payments' changes.
+    pub events: Arc<EventStreams>,
     /// Toss, as far as confirms are admitted.
     pub toss: Arc<GuardedGateway<Toss>>,
     /// For the health check.
@@ -92,6 +101,9 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) + Clo
             .configure(confirm::route)
             .configure(payment::route)
             .configure(cancel::route)
+            .configure(payments::route)
+            .configure(history::route)
+            .configure(events::route)
             .configure(settle::routes)
             .configure(products::routes)
             .configure(users::route)

@@ -5,7 +5,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    cancel, checkout, confirm, health, metrics, payment, products, settle, users, webhooks,
+    cancel, checkout, confirm, events, health, history, metrics, payment, payments, products,
+    settle, users, webhooks,
 };
 
 /// The document.
@@ -19,10 +20,14 @@ use super::{
         checkout::check_out,
         confirm::confirm,
         payment::read,
+        payments::list,
+        history::history,
+        events::events,
         cancel::cancel,
         webhooks::receive,
         webhooks::list,
-        webhooks::redrive, settle::recover,
+        webhooks::redrive,
+        settle::recover,
         settle::resolve,
         products::list,
         products::read,

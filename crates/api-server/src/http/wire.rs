@@ -45,8 +45,15 @@ fn parse(text: &str) -> Option<Money> {
 }
 
 /// A moment as clients read it: RFC 3339, UTC.
-pub(super) fn rfc3339(at: kernel::Timestamp) -> String {
+pub(crate) fn rfc3339(at: kernel::Timestamp) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+}
+
+/// A moment as clients write it: RFC 3339 with offset. In a query a `+` that nobody escaped has
+/// become a space.
+pub(super) fn parse_rfc3339(text: &str) -> Option<kernel::Timestamp> {
+    let moment = chrono::DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok()?;
+    Some(moment.to_utc())
 }
 
 #[cfg(test)]
@@ -70,6 +77,22 @@ mod tests {
             " 210000 ",
         ] {
             assert_eq!(won(json), Some(210_000), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_read_with_any_offset() {
+        for text in [
+            "2026-01-05T00:00:00Z",
+            "2026-01-05T09:00:00+09:00",
+            "2026-01-05T09:00:00 09:00",
+            "2026-01-04T19:00:00.000000-05:00",
+        ] {
+            let moment = parse_rfc3339(text).map(rfc3339);
+            assert_eq!(moment.as_deref(), Some("2026-01-05T00:00:00Z"), "{text}");
+        }
+        for bad in ["", "2026-01-05", "2026-01-05T00:00:00", "yesterday", "0"] {
+            assert_eq!(parse_rfc3339(bad), None, "{bad}");
         }
     }
 

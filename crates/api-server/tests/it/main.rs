@@ -10,6 +10,7 @@ mod backlog;
 mod browser;
 mod buying;
 mod crowd;
+mod events;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod faults;
@@ -20,6 +21,7 @@ mod operators;
 mod program;
 mod readme;
 mod reconcile;
+mod records;
 mod refunds;
 mod repeats;
 mod shop;
@@ -88,6 +90,8 @@ scenarios! {
         two_servers_with_one_database_make_one_approval,
         different_payment_keys_at_once_make_one_approval,
         a_confirm_that_takes_too_long_is_answered_before_it_ends,
+        a_confirm_that_nobody_waits_for_goes_on_by_itself,
+        a_confirm_that_nobody_waits_for_is_refused_before_it_begins,
     }
     crowd {
         a_thousand_orders_empty_a_stock_of_a_thousand,
@@ -148,6 +152,18 @@ scenarios! {
         the_same_event_fifty_times_at_once_changes_the_payment_once,
         a_webhook_waits_until_toss_answers,
         what_is_no_event_is_refused,
+    }
+    records {
+        payments_are_listed_newest_first,
+        a_list_is_filtered_and_odd_filters_are_refused,
+        paging_meets_every_order_once_while_others_are_made,
+        a_history_tells_a_payment_s_whole_life,
+        a_history_rebuilds_the_payment_at_every_moment,
+    }
+    events {
+        a_stream_follows_a_confirm_of_another_server,
+        a_stream_goes_on_where_another_ended,
+        streams_are_bounded_and_end_with_the_server,
     }
     surface {
         health_is_up,

@@ -282,7 +282,6 @@ pub(crate) async fn unknown_paths_and_methods_are_refused(stage: &Stage) {
         "/api",
         "/api/v1",
         "/api/v2/products",
-        "/api/v1/payments",
         "/health",
         "/%ff",
     ] {
@@ -293,7 +292,10 @@ pub(crate) async fn unknown_paths_and_methods_are_refused(stage: &Stage) {
     for (method, path, allowed) in [
         (Method::GET, CHECKOUT, "POST"),
         (Method::DELETE, CONFIRM, "POST"),
+        (Method::POST, "/api/v1/payments", "GET"),
         (Method::POST, "/api/v1/payments/order-0001", "GET"),
+        (Method::POST, "/api/v1/payments/order-0001/events", "GET"),
+        (Method::POST, "/api/v1/payments/order-0001/history", "GET"),
         (Method::PUT, "/api/v1/products", "GET, POST"),
         (Method::DELETE, "/api/v1/products/1", "GET, PATCH"),
         (Method::GET, "/api/v1/users/1", "PUT"),

@@ -12,7 +12,7 @@ fn product() -> Value {
     json!({ "name": "머그컵", "description": "하얀 머그컵", "price": 12_000, "stock": 7, "sellerId": 2 })
 }
 
-fn operator_requests() -> [(Method, &'static str, Value); 9] {
+fn operator_requests() -> [(Method, &'static str, Value); 11] {
     [
         (Method::POST, PRODUCTS, product()),
         (Method::PATCH, "/api/v1/products/1", json!({ "price": 1 })),
@@ -46,6 +46,12 @@ fn operator_requests() -> [(Method, &'static str, Value); 9] {
             Method::POST,
             "/api/v1/payments/order-0001/resolve",
             json!({ "to": "DONE", "reason": "공짜" }),
+        ),
+        (Method::GET, "/api/v1/payments", json!({})),
+        (
+            Method::GET,
+            "/api/v1/payments/order-0001/history",
+            json!({}),
         ),
     ]
 }

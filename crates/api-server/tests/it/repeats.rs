@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
+use toss_sandbox::{Effect, Endpoint};
 
-use crate::shop::{Answer, Order, Shop};
+use crate::shop::{Answer, Order, Shop, confirm_body};
 use crate::stage::{Stage, UNHURRIED};
 
 pub(crate) async fn a_repeated_confirm_gets_the_first_answer(stage: &Stage) {
@@ -124,4 +126,78 @@ pub(crate) async fn a_confirm_that_takes_too_long_is_answered_before_it_ends(sta
         (stage.booked(&order.id).approvals, shop.stock(1).await),
         (1, 58)
     );
+}
+
+async fn confirm_without_waiting(shop: &Shop, order: &Order, payment_key: &str) -> Answer {
+    let request = shop.request(Method::POST, "/api/v1/payments/confirm");
+    let request = request.header("Prefer", "respond-async, wait=10");
+    Answer::of(request.json(&confirm_body(order, payment_key))).await
+}
+
+pub(crate) async fn a_confirm_that_nobody_waits_for_goes_on_by_itself(stage: &Stage) {
+    let shop = stage.open(&UNHURRIED).await;
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&order);
+    stage.slow_confirms_of(&order.id, Duration::from_secs(2));
+    for _ in 0..2 {
+        let answer = confirm_without_waiting(&shop, &order, &key).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        let body: Value = serde_json::from_str(&answer.text).unwrap();
+        let data = json!({ "orderId": order.id, "status": "IN_PROGRESS" });
+        assert_eq!(body, json!({ "data": data }));
+        assert_eq!(answer.header("preference-applied"), Some("respond-async"));
+        let location = answer.header("location").unwrap();
+        let there = shop.get(location).await.data();
+        assert_eq!(there["status"], json!("IN_PROGRESS"));
+    }
+    shop.eventually(&order, "DONE").await;
+    let again = confirm_without_waiting(&shop, &order, &key).await;
+    assert!(again.is_replayed());
+    assert_eq!(again.data()["status"], json!("DONE"));
+    assert_eq!(again.header("preference-applied"), None);
+    assert_eq!(
+        (stage.booked(&order.id).approvals, shop.stock(1).await),
+        (1, 58)
+    );
+
+    // A decline comes too late to be the answer, and is the next one's.
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&order);
+    let code = "REJECT_CARD_COMPANY".to_owned();
+    stage.fail_once(Endpoint::Confirm, &order.id, Effect::Error { code });
+    let answer = confirm_without_waiting(&shop, &order, &key).await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    shop.eventually(&order, "FAILED").await;
+    let again = confirm_without_waiting(&shop, &order, &key).await;
+    again.refused(402, "E03010");
+}
+
+pub(crate) async fn a_confirm_that_nobody_waits_for_is_refused_before_it_begins(stage: &Stage) {
+    let shop = stage.open(&[]).await;
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&order);
+    let other = |change: fn(&mut Order)| {
+        let mut other = order.clone();
+        change(&mut other);
+        other
+    };
+    for (wrong, status, code) in [
+        (
+            other(|order| order.id = "no-such-order".into()),
+            404,
+            "E03001",
+        ),
+        (other(|order| order.user_id = 2), 400, "E03004"),
+        (other(|order| order.amount += 1), 400, "E03006"),
+        (other(|order| order.amount = 0), 400, "E99001"),
+    ] {
+        let answer = confirm_without_waiting(&shop, &wrong, &key).await;
+        answer.refused(status, code);
+    }
+    assert_eq!(shop.status(&order).await, "READY");
+    assert!(stage.calls(&order.id).is_empty(), "Toss was asked");
+    let (paid, _) = shop.sell(1).await;
+    let other_key = shop.authenticate(&paid);
+    let answer = confirm_without_waiting(&shop, &paid, &other_key).await;
+    answer.refused(400, "E03005");
 }

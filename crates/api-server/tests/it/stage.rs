@@ -9,11 +9,13 @@ use api_server::config::{Cli, Settings};
 use api_server::wiring;
 use clap::Parser;
 use kernel::{Money, SellerId, SystemClock, UserId};
+use payment_domain::port::PaymentFilter;
+use payment_domain::{PaymentReader as _, RecordService};
 use product_domain::model::{NewProduct, Stock};
 use product_domain::{ProductReceiver as _, ProductService};
 use secrecy::ExposeSecret;
 use storage::testing::{TestMySql, sqlite_file};
-use storage::{Database, DatabaseSettings, DatabaseUrl};
+use storage::{Database, DatabaseSettings, DatabaseUrl, SchemaState};
 use toss_sandbox::{
     Call, Effect, Endpoint, Fault, LedgerRow, RunningSandbox, Sandbox, SandboxConfig, Target,
 };
@@ -253,6 +255,37 @@ impl Stage {
             .take();
         if let Some(bank) = bank {
             bank.stop().await;
+        }
+        self.every_history_replays_to_its_row().await;
+    }
+
+    /// However a scenario went: what was recorded of each payment leads to the payment.
+    async fn every_history_replays_to_its_row(&self) {
+        let url = DatabaseUrl::parse(&self.database_url).unwrap();
+        let database = Database::connect(&DatabaseSettings::new(url)).await;
+        let database = database.unwrap();
+        if database.schema_state().await.unwrap() != SchemaState::UpToDate {
+            return;
+        }
+        let reader = RecordService::new(database.records());
+        let (filter, mut after) = (PaymentFilter::default(), None);
+        loop {
+            let page = reader.list(&filter, after.as_ref(), 100).await.unwrap();
+            for payment in page.payments {
+                let id = &payment.order_id;
+                let history = reader.history(id, None).await.unwrap();
+                assert_eq!(history.problem, None, "{id}");
+                let replayed = history.payment.unwrap();
+                assert_eq!(
+                    (replayed.status, replayed.fence, replayed.balance),
+                    (payment.status, payment.fence, payment.balance),
+                    "{id}"
+                );
+            }
+            after = page.next;
+            if after.is_none() {
+                return;
+            }
         }
     }
 }

@@ -6,11 +6,14 @@ use serde_json::{Value, json};
 use crate::stage::Stage;
 
 /// Every route that is served, with its methods.
-const ROUTES: [(&str, &[&str]); 15] = [
+const ROUTES: [(&str, &[&str]); 18] = [
+    ("/api/v1/payments", &["get"]),
     ("/api/v1/payments/checkout", &["post"]),
     ("/api/v1/payments/confirm", &["post"]),
     ("/api/v1/payments/{orderId}", &["get"]),
     ("/api/v1/payments/{orderId}/cancel", &["post"]),
+    ("/api/v1/payments/{orderId}/events", &["get"]),
+    ("/api/v1/payments/{orderId}/history", &["get"]),
     ("/api/v1/payments/{orderId}/recover", &["post"]),
     ("/api/v1/payments/{orderId}/resolve", &["post"]),
     ("/api/v1/products", &["get", "post"]),

@@ -7,6 +7,7 @@ mod gateway;
 mod payment;
 mod policy;
 mod reconcile;
+mod replay;
 mod status;
 mod transition;
 mod verdict;
@@ -32,6 +33,7 @@ pub use reconcile::{
     Books, Finding, FindingKind, InvalidPeriod, Listed, Period, ProductPieces, StockState, There,
     Undelivered, agrees_with_list, compare, compare_books, compare_pieces, compare_stock,
 };
+pub use replay::{BrokenRecord, Movement, Records, Replayed, TimelineEvent, replay};
 pub use status::PaymentStatus;
 pub use transition::{IllegalTransition, PaymentFact};
 pub use verdict::{Verdict, judge};

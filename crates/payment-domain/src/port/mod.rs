@@ -7,6 +7,7 @@ mod inbox;
 mod payments;
 mod products;
 mod reconcile;
+mod records;
 
 pub use buyers::BuyerPort;
 pub use gateway::{
@@ -20,6 +21,7 @@ pub use reconcile::{
     Found, GatewayLedger, LedgerRow, LedgerUnavailable, Place, ReconcileRepository, Run, Scope,
     StockLedger, Totals,
 };
+pub use records::{PaymentFilter, PaymentPage, PaymentRecord, PaymentRecords, PaymentSummary};
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::{

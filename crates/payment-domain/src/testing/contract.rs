@@ -3,6 +3,7 @@
 mod cancels;
 pub mod inbox;
 pub mod reconcile;
+pub mod records;
 mod time;
 
 use std::sync::Arc;

@@ -1,11 +1,12 @@
 mod reconcile;
+mod records;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kernel::{IdempotencyKey, OrderId, StoreError, Timestamp, UserId};
+use kernel::{Fence, IdempotencyKey, OrderId, StoreError, Timestamp, UserId};
 
 use crate::model::{
     Attempt, AttemptChange, Cancel, Change, HistoryEntry, OutboxKey, OutboxMessage, Payment,
@@ -23,6 +24,8 @@ struct Tables {
     cancels: BTreeMap<(OrderId, u32), Cancel>,
     history: BTreeMap<OrderId, Vec<HistoryEntry>>,
     transactions: BTreeMap<OrderId, Vec<Transaction>>,
+    /// The fences of the changes that recorded these transactions, in their order.
+    moved_at: BTreeMap<OrderId, Vec<Fence>>,
     outbox: BTreeMap<OutboxKey, OutboxMessage>,
     runs: BTreeMap<String, Run>,
     breaks: BTreeMap<(String, u64), Found>,
@@ -151,6 +154,8 @@ impl PaymentRepository for InMemoryPayments {
             tables.cancels.insert(key, Cancel::clone(cancel));
         }
         if let Some(transaction) = &change.transaction {
+            let fences = tables.moved_at.entry(id.clone()).or_default();
+            fences.push(change.history.fence);
             tables
                 .transactions
                 .entry(id.clone())

@@ -11,6 +11,12 @@ async fn the_fake_keeps_the_repository_s_contract() {
     contract::all(Arc::new(InMemoryPayments::new())).await;
 }
 
+#[tokio::test]
+async fn the_fake_keeps_the_contract_of_records() {
+    let fake = Arc::new(InMemoryPayments::new());
+    contract::records::all(fake.clone(), fake).await;
+}
+
 fn hold(fence: i64, pieces: i64) -> HoldRequest {
     let line = quoted(1, 50_000, pieces);
     HoldRequest {

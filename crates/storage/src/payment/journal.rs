@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use kernel::{Fence, Money, OrderId, PaymentKey, from_micros, micros};
 use payment_domain::model::{
-    Attempt, AttemptOutcome, AttemptPurpose, AttemptResult, Change, HistoryEntry, OutboxKey,
-    OutboxMessage, PaymentFact, StockInstruction, Transaction, TransactionKind,
+    Attempt, AttemptOutcome, AttemptPurpose, AttemptResult, Change, HistoryEntry, Movement,
+    OutboxKey, OutboxMessage, PaymentFact, StockInstruction, Transaction, TransactionKind,
 };
 
 use super::rows::{count, moment, status};
@@ -190,6 +190,14 @@ impl TransactionRow {
             transaction_key: self.transaction_key,
             reason: self.reason,
             at: from_micros(self.moved_at),
+        })
+    }
+
+    /// With the change that recorded it.
+    pub(super) fn decode_movement(self) -> Result<Movement, Fault> {
+        Ok(Movement {
+            fence: Fence::from_stored(self.fence),
+            transaction: self.decode()?,
         })
     }
 }

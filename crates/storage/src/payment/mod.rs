@@ -8,6 +8,7 @@ mod inbox;
 mod journal;
 mod queue;
 mod reconcile;
+mod records;
 mod rows;
 mod schema;
 mod write;

@@ -89,7 +89,7 @@ pub(super) async fn due_messages(
 }
 
 /// The rows that can be read; the others are told to the operator, who alone can mend them.
-fn readable<Row, T>(rows: Vec<Row>, decode: fn(Row) -> Result<T, Fault>) -> Vec<T> {
+pub(super) fn readable<Row, T>(rows: Vec<Row>, decode: fn(Row) -> Result<T, Fault>) -> Vec<T> {
     let read = rows.into_iter().map(decode);
     let tell =
         |fault: Fault| tracing::error!(?fault, "a stored row is passed over, mend it by hand");

@@ -35,6 +35,14 @@ async fn mysql_keeps_the_contract_of_webhooks() {
 }
 
 #[tokio::test]
+async fn both_keep_the_contract_of_records() {
+    for fresh in Fresh::all().await {
+        let database = &fresh.database;
+        contract::records::all(database.payments(), database.records()).await;
+    }
+}
+
+#[tokio::test]
 async fn sqlite_keeps_the_contract_of_products() {
     product_domain::testing::contract::all(Fresh::sqlite().await.database.products()).await;
 }

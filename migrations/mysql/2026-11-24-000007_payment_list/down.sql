@@ -1,0 +1,2 @@
+DROP INDEX payment_event_user_created_at ON payment_event;
+DROP INDEX payment_event_status_created_at ON payment_event;

@@ -1,0 +1,2 @@
+DROP INDEX payment_event_user_created_at;
+DROP INDEX payment_event_status_created_at;
