@@ -1,4 +1,4 @@
-//! Random schedules: `SIMULATION_SEEDS` says how many, 200 if it does not. `cargo xtask simulate`
+//! Random schedules: `SIMULATION_SEEDS` says how many, 500 if it does not. `cargo xtask simulate`
 //! runs them by the ten thousands, built for release.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use simulation::{Schedule, Stage, share};
 
 fn seeds() -> u64 {
-    std::env::var("SIMULATION_SEEDS").ok().map_or(200, |text| {
+    std::env::var("SIMULATION_SEEDS").ok().map_or(500, |text| {
         text.parse().expect("SIMULATION_SEEDS is a number")
     })
 }
