@@ -9,9 +9,8 @@ use kernel::{PaymentKey, StoreError, Timestamp};
 
 use super::PaymentService;
 use crate::model::{
-    Attempt, AttemptChange, AttemptKey, AttemptPurpose, Cancel, CancelKey, CancelRefusal,
-    CancelState, Change, Payment, PaymentFact, PaymentStatus, as_canceled, restock_lines,
-    running_cancel,
+    Attempt, AttemptChange, AttemptKey, AttemptPurpose, Cancel, CancelKey, CancelState, Change,
+    Payment, PaymentFact, PaymentStatus, as_canceled, restock_lines, running_cancel,
 };
 use crate::port::{Applied, CancelPart, CancelRequest, GatewayAnswer};
 use crate::receiver::{CancelCommand, CancelError, CancelOutcome, PaymentView};
@@ -52,7 +51,7 @@ impl PaymentService {
         }
         match (earlier.state, earlier.balance_after, &earlier.refusal) {
             (CancelState::Requested, ..) => Err(CancelError::Running),
-            (CancelState::Refused, _, Some(refusal)) => Err(refused(refusal.clone())),
+            (CancelState::Refused, _, Some(refusal)) => Err(CancelError::Refused(refusal.clone())),
             (CancelState::Done, Some(balance_after), _) => {
                 let moved = self.ports.payments.transactions(&payment.order_id).await?;
                 let (payment, transactions) = as_canceled(payment, moved, balance_after);
@@ -189,8 +188,4 @@ fn legal(payment: &Payment, fact: PaymentFact, now: Timestamp) -> Result<Change,
         tracing::error!(order_id = %payment.order_id, %illegal, "refused to record");
         CancelError::Undecided
     })
-}
-
-fn refused(refusal: CancelRefusal) -> CancelError {
-    CancelError::Refused(refusal)
 }

@@ -283,6 +283,36 @@ async fn the_same_amount_given_back_at_the_counter_is_not_ours() {
 }
 
 #[tokio::test]
+async fn a_cancel_that_is_overtaken_at_the_counter_ends_refused() {
+    for (given_back, wanted) in [
+        (&[210_000][..], part(10_000)),
+        (&[210_000], all()),
+        (&[150_000, 60_000], part(10_000)),
+        (&[205_000], part(10_000)),
+    ] {
+        let (world, server) = paid().await;
+        for amount in given_back {
+            world.bank.give_back_at_the_counter(KEY, won(*amount));
+        }
+        let command = keyed(wanted, "k-1");
+        let told = server.cancel(command.clone()).await;
+        assert!(told.is_err(), "{given_back:?}: {told:?}");
+        world.heal().await;
+        world.assert_settled("overtaken").await;
+        let id = order_id("order-000001");
+        let cancels = world.payments.cancels(&id).await.unwrap();
+        assert_eq!(cancels[0].state, CancelState::Refused, "{given_back:?}");
+        assert_eq!(world.bank.cancels(), given_back.len());
+        // And it says so whenever it is asked again.
+        let again = server.cancel(command).await;
+        let Err(CancelError::Refused(refusal)) = again else {
+            panic!("{given_back:?}: {again:?}");
+        };
+        assert_eq!(refusal.kind, CancelRefusalKind::AmountExceeded);
+    }
+}
+
+#[tokio::test]
 async fn a_look_at_a_paid_order_changes_nothing_that_matters() {
     let (world, server) = paid().await;
     let before = world.payment().await;

@@ -3,11 +3,11 @@
 
 use kernel::{Money, StoreError};
 
-use super::settle::returned_fact;
+use super::settle::{overtaken, returned_fact};
 use super::{begin_attempt, legal};
 use crate::model::{
-    Cancel, GatewayCancel, Payment, PaymentFact, Transaction, TransactionKind, running_cancel,
-    unbooked,
+    Cancel, CancelRefusal, GatewayCancel, Payment, PaymentFact, Transaction, TransactionKind,
+    running_cancel, unbooked,
 };
 use crate::port::LookUp;
 use crate::receiver::{CancelError, CancelOutcome};
@@ -63,13 +63,13 @@ impl PaymentService {
             let answer = self.send_cancel(payment, &cancel, payment_key).await;
             return self.settle_cancel(payment, cancel, answer).await;
         }
-        if !self.is_quiet(payment).await? {
-            return self.settle_cancel_by_look(payment, cancel, None).await;
-        }
-        if payment.looks >= self.policy.recovery_limit || cancel.amount > payment.balance {
-            return self
-                .settle_not_executed(payment, cancel, None, "NOT_CANCELED")
-                .await;
+        let news = match self.news(payment).await? {
+            Ok(news) => news,
+            Err(why) => return self.cancel_unanswered(payment, cancel, None, &why).await,
+        };
+        let is_open = news.is_empty() && cancel.amount <= payment.balance;
+        if !is_open || payment.looks >= self.policy.recovery_limit {
+            return self.settle_by_news(payment, cancel, &news, None).await;
         }
         let mut change = legal(payment, PaymentFact::AttemptStarted, now)?;
         change.after.due_at = Some(now + self.policy.lease);
@@ -86,53 +86,51 @@ impl PaymentService {
         self.settle_cancel(&payment, cancel, answer).await
     }
 
-    /// Whether Toss shows for certain that nothing has happened that the books do not know.
-    async fn is_quiet(&self, payment: &Payment) -> Result<bool, CancelError> {
-        let LookUp::Found(truth) = self.find_paid(payment).await else {
-            return Ok(false);
+    /// The cancels that Toss shows and the books do not know, oldest first; or why Toss cannot tell.
+    pub(super) async fn news(
+        &self,
+        payment: &Payment,
+    ) -> Result<Result<Vec<GatewayCancel>, String>, StoreError> {
+        let Some(payment_key) = &payment.payment_key else {
+            return Ok(Err("no payment key".to_owned()));
+        };
+        let truth = match self.ports.gateway.look_up(payment_key).await {
+            LookUp::Found(truth) => truth,
+            LookUp::Absent => return Ok(Err("Toss shows no such payment".to_owned())),
+            LookUp::Unavailable { reason } => return Ok(Err(reason)),
         };
         let booked = self.ports.payments.transactions(&payment.order_id).await?;
-        Ok(unbooked(&truth.cancels, &booked).is_empty())
+        let news = unbooked(&truth.cancels, &booked).into_iter().cloned();
+        Ok(Ok(news.collect()))
     }
 
     /// No cancel of ours runs: what Toss gave back on somebody else's word is booked, one movement
     /// after the other.
     async fn catch_up(&self, payment: &Payment) -> Result<(), CancelError> {
         let now = self.ports.clock.now();
-        let new = match self.find_paid(payment).await {
-            LookUp::Found(truth) => {
-                let booked = self.ports.payments.transactions(&payment.order_id).await?;
-                let new = unbooked(&truth.cancels, &booked);
-                Some(new.first().map(|cancel| (*cancel).clone()))
+        let mut change = legal(payment, PaymentFact::LookStarted, now)?;
+        if let Ok(news) = self.news(payment).await? {
+            if let Some(foreign) = news.first() {
+                return self.book_foreign(payment, foreign, None).await.map(drop);
             }
-            LookUp::Absent | LookUp::Unavailable { .. } => None,
-        };
-        match new {
-            Some(Some(foreign)) => self.book_foreign(payment, &foreign).await,
-            Some(None) => {
-                // Nothing is open any more.
-                let mut change = legal(payment, PaymentFact::LookStarted, now)?;
-                change.after.looks = 0;
-                self.store_cancel(change, None).await.map(drop)
-            }
-            None => {
-                let mut change = legal(payment, PaymentFact::LookStarted, now)?;
-                let next =
-                    self.policy
-                        .next_look(now, payment.looks, self.ports.randomness.as_ref());
-                change.after.due_at = Some(next);
-                self.store_cancel(change, None).await.map(drop)
-            }
+            // Nothing is open any more.
+            change.after.looks = 0;
+        } else {
+            let (looks, randomness) = (payment.looks, self.ports.randomness.as_ref());
+            change.after.due_at = Some(self.policy.next_look(now, looks, randomness));
         }
+        self.store_cancel(change, None).await.map(drop)
     }
 
-    /// Money that went back without us, as at Toss's own console. Due again at once: there may be
-    /// more.
+    /// Money that went back without us, as at Toss's own console. Due again at once, if there can be
+    /// more. A cancel of ours that is open for more than what is left ends with it, and why is
+    /// returned.
     pub(super) async fn book_foreign(
         &self,
         payment: &Payment,
         foreign: &GatewayCancel,
-    ) -> Result<(), CancelError> {
+        open: Option<Cancel>,
+    ) -> Result<Option<CancelRefusal>, CancelError> {
         let (order_id, now) = (&payment.order_id, self.ports.clock.now());
         let left = foreign
             .amount
@@ -142,7 +140,7 @@ impl PaymentService {
             let mut change = legal(payment, PaymentFact::LookStarted, now)?;
             change.history.note = Some("Toss shows a cancel that does not fit the books".into());
             change.after.due_at = Some(now + self.policy.recovery_backoff_max);
-            return self.store_cancel(change, None).await.map(drop);
+            return self.store_cancel(change, None).await.map(|_| None);
         };
         tracing::warn!(%order_id, %amount, "money went back without this server");
         let mut change = legal(payment, returned_fact(left), now)?;
@@ -156,14 +154,16 @@ impl PaymentService {
             reason: foreign.reason.as_deref().map(shortened),
             at: foreign.at.unwrap_or(now),
         });
-        self.store_cancel(change, None).await.map(drop)
-    }
-
-    /// By the key it was paid with.
-    pub(super) async fn find_paid(&self, payment: &Payment) -> LookUp {
-        match &payment.payment_key {
-            Some(key) => self.ports.gateway.look_up(key).await,
-            None => self.ports.gateway.look_up_order(&payment.order_id).await,
-        }
+        let refusal = match open {
+            Some(cancel) if cancel.amount > left => {
+                let refusal = overtaken();
+                let fence = change.history.fence;
+                change.cancel = Some(Box::new(cancel.refused(fence, refusal.clone())));
+                Some(refusal)
+            }
+            Some(_) | None => None,
+        };
+        let stored = self.store_cancel(change, None).await?;
+        Ok(stored.and(refusal))
     }
 }

@@ -2,12 +2,12 @@
 
 use kernel::Money;
 
-use super::{legal, refused};
+use super::legal;
 use crate::model::{
     AttemptChange, AttemptOutcome, Cancel, CancelRefusal, CancelRefusalKind, Change, GatewayCancel,
-    GatewayPayment, Payment, PaymentFact, StockInstruction, Transaction, TransactionKind, unbooked,
+    GatewayPayment, Payment, PaymentFact, StockInstruction, Transaction, TransactionKind,
 };
-use crate::port::{Applied, GatewayAnswer, GatewayRejection, LookUp, RejectionKind};
+use crate::port::{Applied, GatewayAnswer, GatewayRejection, RejectionKind};
 use crate::receiver::{CancelError, CancelOutcome, PaymentView};
 use crate::usecase::PaymentService;
 use crate::usecase::settle::{Finished, finished, shortened};
@@ -125,56 +125,55 @@ impl PaymentService {
         self.store_cancel(change, attempt).await
     }
 
-    /// What does Toss show? A cancel that our books do not know, of this amount and for this
-    /// reason, is ours; one that is not ours is booked for itself.
-    pub(super) async fn settle_cancel_by_look(
+    /// What does Toss show?
+    async fn settle_cancel_by_look(
         &self,
         payment: &Payment,
         cancel: Cancel,
         rejection: Option<&GatewayRejection>,
     ) -> Result<CancelOutcome, CancelError> {
-        let why = rejection.map_or("no answer", |rejection| rejection.code.as_str());
-        let truth = match self.find_paid(payment).await {
-            LookUp::Found(truth) => truth,
-            LookUp::Absent => {
-                return self
-                    .cancel_unanswered(payment, cancel, None, "Toss shows no such payment")
-                    .await;
-            }
-            LookUp::Unavailable { reason } => {
-                return self.cancel_unanswered(payment, cancel, None, &reason).await;
-            }
-        };
-        let booked = self.ports.payments.transactions(&payment.order_id).await?;
-        let new = unbooked(&truth.cancels, &booked);
-        let is_ours = |shown: &&&GatewayCancel| {
+        match self.news(payment).await? {
+            Ok(news) => self.settle_by_news(payment, cancel, &news, rejection).await,
+            Err(why) => self.cancel_unanswered(payment, cancel, None, &why).await,
+        }
+    }
+
+    /// A cancel that our books do not know, of this amount and for this reason, is ours; one that is
+    /// not ours is booked for itself.
+    pub(super) async fn settle_by_news(
+        &self,
+        payment: &Payment,
+        cancel: Cancel,
+        news: &[GatewayCancel],
+        rejection: Option<&GatewayRejection>,
+    ) -> Result<CancelOutcome, CancelError> {
+        let is_ours = |shown: &&GatewayCancel| {
             shown.amount == Some(cancel.amount)
                 && shown.reason.as_deref() == Some(cancel.reason.as_str())
         };
-        if let Some(ours) = new.iter().find(is_ours) {
+        if let Some(ours) = news.iter().find(is_ours) {
             return self.settle_returned(payment, cancel, None, ours).await;
         }
-        if let Some(foreign) = new.first() {
-            self.book_foreign(payment, foreign).await?;
-            return Err(CancelError::Undecided);
+        if let Some(foreign) = news.first() {
+            let refusal = self.book_foreign(payment, foreign, Some(cancel)).await?;
+            return Err(refusal.map_or(CancelError::Undecided, CancelError::Refused));
         }
-        self.settle_not_executed(payment, cancel, rejection, why)
-            .await
+        self.settle_not_executed(payment, cancel, rejection).await
     }
 
     /// Toss shows that the cancel did not happen.
-    pub(super) async fn settle_not_executed(
+    async fn settle_not_executed(
         &self,
         payment: &Payment,
         cancel: Cancel,
         rejection: Option<&GatewayRejection>,
-        why: &str,
     ) -> Result<CancelOutcome, CancelError> {
         if cancel.amount > payment.balance {
-            let kind = CancelRefusalKind::AmountExceeded;
-            let refusal = refusal(kind, why, "less is left than was to go back");
-            return self.settle_refused(payment, cancel, None, refusal).await;
+            return self
+                .settle_refused(payment, cancel, None, overtaken())
+                .await;
         }
+        let why = rejection.map_or("NOT_CANCELED", |rejection| rejection.code.as_str());
         let is_final = match rejection.map(|rejection| rejection.kind) {
             Some(
                 RejectionKind::UnknownPayment
@@ -258,7 +257,7 @@ impl PaymentService {
         let fence = change.history.fence;
         change.cancel = Some(Box::new(cancel.refused(fence, refusal.clone())));
         match self.store_cancel(change, attempt).await? {
-            Some(_) => Err(refused(refusal)),
+            Some(_) => Err(CancelError::Refused(refusal)),
             None => Err(CancelError::Undecided),
         }
     }
@@ -331,6 +330,12 @@ fn last_cancel(truth: &GatewayPayment) -> Option<GatewayCancel> {
         .clone()
         .find(|cancel| cancel.transaction_key == truth.transaction_key);
     by_key.or_else(|| cancels.next_back()).cloned()
+}
+
+/// Less is left than was to go back: money went back some other way meanwhile.
+pub(super) fn overtaken() -> CancelRefusal {
+    let message = "less is left than was to go back";
+    refusal(CancelRefusalKind::AmountExceeded, "OVERTAKEN", message)
 }
 
 fn refusal(kind: CancelRefusalKind, code: &str, message: &str) -> CancelRefusal {
