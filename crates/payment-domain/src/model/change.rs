@@ -1,6 +1,6 @@
-use kernel::{Fence, OrderId, Timestamp};
+use kernel::{Fence, Money, OrderId, PaymentKey, Timestamp};
 
-use super::{AttemptChange, Cancel, Payment, PaymentFact, PaymentStatus};
+use super::{Attempt, AttemptChange, AttemptPurpose, Cancel, Payment, PaymentFact, PaymentStatus};
 
 /// One line of a payment's history. Entry `n` leads to fence `n`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +139,27 @@ pub struct Change {
 }
 
 impl Change {
+    /// Begins the payment's next attempt with this change, and returns its number.
+    pub(crate) fn begin_attempt(
+        &mut self,
+        purpose: AttemptPurpose,
+        payment_key: PaymentKey,
+        amount: Money,
+    ) -> u32 {
+        self.after.attempts += 1;
+        let number = self.after.attempts;
+        self.attempt = Some(AttemptChange::Start(Attempt {
+            number,
+            purpose,
+            payment_key,
+            amount,
+            started_at: self.history.at,
+            result: None,
+            finished_at: None,
+        }));
+        number
+    }
+
     /// The outbox message that is stored with this change, if one is.
     pub fn message(&self) -> Option<OutboxMessage> {
         self.stock.map(|instruction| OutboxMessage {

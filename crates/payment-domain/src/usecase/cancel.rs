@@ -9,8 +9,8 @@ use kernel::{PaymentKey, StoreError, Timestamp};
 
 use super::PaymentService;
 use crate::model::{
-    Attempt, AttemptChange, AttemptKey, AttemptPurpose, Cancel, CancelKey, CancelState, Change,
-    Payment, PaymentFact, PaymentStatus, as_canceled, restock_lines, running_cancel,
+    AttemptKey, AttemptPurpose, Cancel, CancelKey, CancelState, Change, Payment, PaymentFact,
+    PaymentStatus, as_canceled, restock_lines, running_cancel,
 };
 use crate::port::{Applied, CancelPart, CancelRequest, GatewayAnswer};
 use crate::receiver::{CancelCommand, CancelError, CancelOutcome, PaymentView};
@@ -83,7 +83,7 @@ impl PaymentService {
         let mut change = legal(payment, PaymentFact::CancelClaimed, now)?;
         change.after.looks = 0;
         change.after.due_at = Some(now + self.policy.lease);
-        begin_attempt(&mut change, wish, payment_key, now);
+        change.begin_attempt(AttemptPurpose::Cancel, payment_key.clone(), wish.amount);
         change.cancel = Some(Box::new(wish.clone()));
         match self.ports.payments.apply(&change).await? {
             Applied::Yes => Ok(change.after),
@@ -168,19 +168,6 @@ fn examine(
         requested_at: now,
     };
     Ok((wish, payment_key))
-}
-
-fn begin_attempt(change: &mut Change, cancel: &Cancel, payment_key: &PaymentKey, now: Timestamp) {
-    change.after.attempts = cancel.attempt;
-    change.attempt = Some(AttemptChange::Start(Attempt {
-        number: cancel.attempt,
-        purpose: AttemptPurpose::Cancel,
-        payment_key: payment_key.clone(),
-        amount: cancel.amount,
-        started_at: now,
-        result: None,
-        finished_at: None,
-    }));
 }
 
 fn legal(payment: &Payment, fact: PaymentFact, now: Timestamp) -> Result<Change, CancelError> {

@@ -5,8 +5,8 @@ use kernel::{PaymentKey, StoreError, Timestamp};
 
 use super::PaymentService;
 use crate::model::{
-    Attempt, AttemptChange, AttemptKey, AttemptOutcome, AttemptPurpose, AttemptResult, Change,
-    FailureKind, Payment, PaymentFact, PaymentStatus, Policy,
+    AttemptKey, AttemptOutcome, AttemptPurpose, AttemptResult, Change, FailureKind, Payment,
+    PaymentFact, PaymentStatus, Policy,
 };
 use crate::port::{Applied, ConfirmRequest, HoldReply, HoldRequest};
 use crate::receiver::{ConfirmCommand, ConfirmError, ConfirmOutcome, Examined};
@@ -170,18 +170,9 @@ fn claim(
 ) -> Option<Change> {
     let mut change = payment.change(PaymentFact::Claimed, now).ok()?;
     change.after.payment_key = Some(payment_key.clone());
-    change.after.attempts = payment.attempts + 1;
     change.after.looks = 0;
     change.after.absences = 0;
     change.after.due_at = Some(now + policy.lease);
-    change.attempt = Some(AttemptChange::Start(Attempt {
-        number: change.after.attempts,
-        purpose: AttemptPurpose::Confirm,
-        payment_key,
-        amount: payment.total,
-        started_at: now,
-        result: None,
-        finished_at: None,
-    }));
+    change.begin_attempt(AttemptPurpose::Confirm, payment_key, payment.total);
     Some(change)
 }

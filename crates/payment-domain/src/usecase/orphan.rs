@@ -7,8 +7,8 @@ use kernel::{Money, PaymentKey, StoreError, Timestamp};
 use super::PaymentService;
 use super::settle::{Finished, finished};
 use crate::model::{
-    Attempt, AttemptChange, AttemptKey, AttemptOutcome, AttemptPurpose, GatewayPayment,
-    GatewayStatus, Payment, PaymentFact, Policy, StockInstruction, Transaction, TransactionKind,
+    AttemptKey, AttemptOutcome, AttemptPurpose, GatewayPayment, GatewayStatus, Payment,
+    PaymentFact, Policy, StockInstruction, Transaction, TransactionKind,
 };
 use crate::port::{Applied, CancelRequest, GatewayAnswer, LookUp};
 use crate::receiver::ConfirmError;
@@ -170,17 +170,8 @@ impl PaymentService {
         let number = match last {
             Some(last) if last.key_is_reusable() && last.payment_key == *payment_key => last.number,
             Some(_) | None => {
-                change.after.attempts = payment.attempts + 1;
-                change.attempt = Some(AttemptChange::Start(Attempt {
-                    number: change.after.attempts,
-                    purpose: AttemptPurpose::Cancel,
-                    payment_key: payment_key.clone(),
-                    amount: truth.balance.or(truth.total).unwrap_or(payment.total),
-                    started_at: now,
-                    result: None,
-                    finished_at: None,
-                }));
-                change.after.attempts
+                let amount = truth.balance.or(truth.total).unwrap_or(payment.total);
+                change.begin_attempt(AttemptPurpose::Cancel, payment_key.clone(), amount)
             }
         };
         match self.ports.payments.apply(&change).await? {

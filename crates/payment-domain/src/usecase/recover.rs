@@ -7,8 +7,8 @@ use super::confirm::request;
 use super::disagree::book;
 use super::orphan::{Search, orphan_look};
 use crate::model::{
-    Attempt, AttemptChange, AttemptPurpose, Change, GatewayPayment, Payment, PaymentFact,
-    PaymentStatus, StockInstruction, Verdict, judge,
+    AttemptPurpose, Change, GatewayPayment, Payment, PaymentFact, PaymentStatus, StockInstruction,
+    Verdict, judge,
 };
 use crate::port::{Applied, HoldReply, LookUp};
 use crate::receiver::{ConfirmError, ConfirmOutcome, ReadError};
@@ -254,17 +254,8 @@ impl PaymentService {
         };
         let now = self.ports.clock.now();
         let mut change = self.change(payment, PaymentFact::AttemptStarted)?;
-        change.after.attempts = payment.attempts + 1;
         change.after.due_at = Some(now + self.policy.lease);
-        change.attempt = Some(AttemptChange::Start(Attempt {
-            number: change.after.attempts,
-            purpose,
-            payment_key,
-            amount: payment.total,
-            started_at: now,
-            result: None,
-            finished_at: None,
-        }));
+        change.begin_attempt(purpose, payment_key, payment.total);
         Ok(Some(change))
     }
 

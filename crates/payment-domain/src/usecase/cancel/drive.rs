@@ -3,11 +3,11 @@
 
 use kernel::{Money, StoreError};
 
+use super::legal;
 use super::settle::{overtaken, returned_fact};
-use super::{begin_attempt, legal};
 use crate::model::{
-    Cancel, CancelRefusal, GatewayCancel, Payment, PaymentFact, Transaction, TransactionKind,
-    running_cancel, unbooked,
+    AttemptPurpose, Cancel, CancelRefusal, GatewayCancel, Payment, PaymentFact, Transaction,
+    TransactionKind, running_cancel, unbooked,
 };
 use crate::port::LookUp;
 use crate::receiver::{CancelError, CancelOutcome};
@@ -73,11 +73,9 @@ impl PaymentService {
         }
         let mut change = legal(payment, PaymentFact::AttemptStarted, now)?;
         change.after.due_at = Some(now + self.policy.lease);
-        let cancel = Cancel {
-            attempt: payment.attempts + 1,
-            ..cancel
-        };
-        begin_attempt(&mut change, &cancel, &payment_key, now);
+        let attempt =
+            change.begin_attempt(AttemptPurpose::Cancel, payment_key.clone(), cancel.amount);
+        let cancel = Cancel { attempt, ..cancel };
         change.cancel = Some(Box::new(cancel.clone()));
         let Some(payment) = self.store_cancel(change, None).await? else {
             return Err(CancelError::Undecided);
