@@ -5,6 +5,31 @@
 //! Every transaction locks an order's reservation before it touches a product, and products by
 //! rising id: two transactions can wait for one another, but never in a circle.
 
+/// An order's reservation, locked until the transaction ends: `Option<(state, fence)>`.
+macro_rules! locked_reservation {
+    ($connection:ident, $order_id:ident) => {{
+        let query = stock_reservation::table
+            .find($order_id.as_str())
+            .select(ReservationRow::as_select());
+        let row: Option<ReservationRow> = Locked(query).get_result($connection).await.optional()?;
+        row.map(ReservationRow::decode).transpose()?
+    }};
+}
+
+/// Adds pieces to a product's stock, and tells whether there is room for them (and the product).
+macro_rules! put_on_shelf {
+    ($connection:ident, $id:expr, $pieces:expr, $at:expr) => {{
+        let fitting = product::table
+            .find($id)
+            .filter(product::stock.le(Stock::MAX - $pieces));
+        let update = diesel::update(fitting).set((
+            product::stock.eq(product::stock + $pieces),
+            product::updated_at.eq($at),
+        ));
+        Reused(update).execute($connection).await? > 0
+    }};
+}
+
 mod balance;
 mod batch;
 mod catalog;

@@ -19,17 +19,6 @@ pub(super) const HOLD: &str = "hold stock";
 pub(super) const RELEASE: &str = "release stock";
 pub(super) const SELL: &str = "sell stock";
 
-/// An order's reservation, locked until the transaction ends: `Option<(state, fence)>`.
-macro_rules! locked_reservation {
-    ($connection:ident, $order_id:ident) => {{
-        let query = stock_reservation::table
-            .find($order_id.as_str())
-            .select(ReservationRow::as_select());
-        let row: Option<ReservationRow> = Locked(query).get_result($connection).await.optional()?;
-        row.map(ReservationRow::decode).transpose()?
-    }};
-}
-
 /// Stores that an order's reservation is in this state under this fence: an update of the row that
 /// was found, or a new row. When another transaction stores the order's first row at the same
 /// moment, the primary key decides, and the loser runs again.
@@ -212,15 +201,7 @@ pub(super) async fn release(
                 .select(LineRow::as_select());
             for line in LineRow::decode_all(lines.load(connection).await?)? {
                 let (id, pieces) = (line.product_id.get(), i64::from(line.quantity));
-                let fitting = product::table
-                    .find(id)
-                    .filter(product::stock.le(Stock::MAX - pieces));
-                let update = diesel::update(fitting).set((
-                    product::stock.eq(product::stock + pieces),
-                    product::updated_at.eq(at),
-                ));
-                let returned = Reused(update).execute(connection).await?;
-                if returned == 0 {
+                if !put_on_shelf!(connection, id, pieces, at) {
                     tracing::error!(product_id = id, pieces, "stock could not be given back");
                 }
             }

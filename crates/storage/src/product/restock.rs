@@ -23,11 +23,7 @@ pub(super) async fn restock(
     let mut lines = restock.lines.clone();
     lines.sort_by_key(|line| line.product_id);
     with_tx!(database, "put sold stock back", |connection| {
-        let query = stock_reservation::table
-            .find(order_id.as_str())
-            .select(ReservationRow::as_select());
-        let row: Option<ReservationRow> = Locked(query).get_result(connection).await.optional()?;
-        let stored = row.map(ReservationRow::decode).transpose()?;
+        let stored = locked_reservation!(connection, order_id);
         if stored.map(|(state, _)| state) != Some(ReservationState::Sold) {
             return Ok(End::RollBack(RestockOutcome::NotSold));
         }
@@ -61,14 +57,7 @@ pub(super) async fn restock(
                     return Ok(too_many);
                 }
             }
-            let fitting = product::table
-                .find(id)
-                .filter(product::stock.le(Stock::MAX - pieces));
-            let update = diesel::update(fitting).set((
-                product::stock.eq(product::stock + pieces),
-                product::updated_at.eq(at),
-            ));
-            if Reused(update).execute(connection).await? == 0 {
+            if !put_on_shelf!(connection, id, pieces, at) {
                 return Ok(too_many);
             }
         }
