@@ -82,16 +82,17 @@ pub async fn run(
     );
 }
 
-/// Works on webhooks of Toss until `stop`; the ones at work are finished.
+/// Works on webhooks of Toss until `stop`. What is at work then is left: nothing of it is lost, and
+/// a silent Toss does not hold up the end.
 pub async fn read_notices(notices: Arc<Notices>, interval: Duration, stop: CancellationToken) {
     let mut ticks = ticks(interval);
     let mut tidied = 0_u32;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         loop {
-            match notices.work(NOTICES).await {
-                Ok(count) if count >= NOTICES as usize && !stop.is_cancelled() => {}
-                Ok(_) => break,
-                Err(error) => {
+            match stop.run_until_cancelled(notices.work(NOTICES)).await {
+                Some(Ok(count)) if count >= NOTICES as usize => {}
+                Some(Ok(_)) | None => break,
+                Some(Err(error)) => {
                     tracing::warn!(%error, "webhooks wait for the database");
                     break;
                 }
