@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::{self, TryStreamExt as _};
 use kernel::{Clock, StoreError};
 
 use crate::port::{Inbox, InboxEntry, Notice, NoticeState, Noticed};
@@ -10,6 +11,8 @@ use crate::receiver::{Observed, PaymentReceiver};
 
 /// How long whoever works on a notice has it for itself: longer than Toss's time-out.
 const TAKEN: Duration = Duration::from_secs(120);
+/// Notices worked on at once: one that Toss keeps waiting does not hold up the others.
+const AT_ONCE: usize = 8;
 /// The pause after the first try; doubles up to [`RETRY_MAX`].
 const RETRY_MIN: Duration = Duration::from_secs(2);
 /// The longest pause between two tries.
@@ -56,16 +59,22 @@ impl Notices {
     /// # Errors
     /// When the store fails; what was begun is taken up again later.
     pub async fn work(&self, limit: u32) -> Result<usize, StoreError> {
-        let now = self.clock.now();
-        let due = self.inbox.due_notices(now, limit).await?;
+        let due = self.inbox.due_notices(self.clock.now(), limit).await?;
         let count = due.len();
-        for entry in due {
-            if self.inbox.take(&entry, now + TAKEN).await? {
-                let settled = self.read(entry).await;
-                self.inbox.settle(&settled).await?;
-            }
-        }
+        stream::iter(due.into_iter().map(Ok))
+            .try_for_each_concurrent(AT_ONCE, |entry| self.work_on(entry))
+            .await?;
         Ok(count)
+    }
+
+    /// Takes a notice and works on it, unless somebody else has it.
+    async fn work_on(&self, entry: InboxEntry) -> Result<(), StoreError> {
+        let until = self.clock.now() + TAKEN;
+        if self.inbox.take(&entry, until).await? {
+            let settled = self.read(entry).await;
+            self.inbox.settle(&settled).await?;
+        }
+        Ok(())
     }
 
     /// What becomes of one notice.

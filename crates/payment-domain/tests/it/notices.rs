@@ -2,9 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use kernel::Clock as _;
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use kernel::{Clock as _, StoreError, Timestamp};
 use payment_domain::model::{GatewayStatus, PaymentStatus};
-use payment_domain::port::{InboxEntry, LookUp, MockInbox, Notice, NoticeState, PaymentRepository};
+use payment_domain::port::{
+    Inbox, InboxEntry, LookUp, MockInbox, Notice, NoticeState, Noticed, PaymentRepository,
+};
 use payment_domain::testing::{ManualClock, order_id};
 use payment_domain::{MockPaymentReceiver, Notices, Observed, PaymentReceiver};
 
@@ -73,6 +77,64 @@ async fn a_notice_is_given_up_at_last_and_left_alone_when_somebody_else_has_it()
         worked_on(entry(0, true), Observed::Acted, false).await,
         None
     );
+}
+
+/// Two due notices, of which taking the first never ends; keeps what is settled.
+#[derive(Default)]
+struct OneIsStuck(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Inbox for OneIsStuck {
+    async fn due_notices(&self, _: Timestamp, _: u32) -> Result<Vec<InboxEntry>, StoreError> {
+        let entries = ["stuck", "other"].map(|id| {
+            let mut entry = entry(0, false);
+            entry.notice.id = id.into();
+            entry
+        });
+        Ok(entries.into())
+    }
+
+    async fn take(&self, entry: &InboxEntry, _: Timestamp) -> Result<bool, StoreError> {
+        if entry.notice.id == "stuck" {
+            std::future::pending::<()>().await;
+        }
+        Ok(true)
+    }
+
+    async fn settle(&self, entry: &InboxEntry) -> Result<(), StoreError> {
+        self.0.lock().unwrap().push(entry.notice.id.clone());
+        Ok(())
+    }
+
+    async fn store(&self, _: &Notice) -> Result<Noticed, StoreError> {
+        unreachable!()
+    }
+
+    async fn notices(
+        &self,
+        _: NoticeState,
+        _: Option<String>,
+        _: u32,
+    ) -> Result<Vec<InboxEntry>, StoreError> {
+        unreachable!()
+    }
+
+    async fn redrive(&self, _: &str, _: Timestamp) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn forget(&self, _: Timestamp, _: u32) -> Result<usize, StoreError> {
+        unreachable!()
+    }
+}
+
+#[tokio::test]
+async fn a_notice_that_gets_no_further_holds_up_no_other() {
+    let inbox = Arc::new(OneIsStuck::default());
+    let payments = Arc::new(MockPaymentReceiver::new());
+    let notices = Notices::new(inbox.clone(), payments, Arc::new(ManualClock::default()));
+    assert!(notices.work(10).now_or_never().is_none());
+    assert_eq!(*inbox.0.lock().unwrap(), ["other"]);
 }
 
 async fn observe(shop: &Shop) -> Observed {
