@@ -91,7 +91,8 @@ pub struct Settings {
     /// How long a confirm owns its payment; must exceed the Toss timeout.
     #[arg(long, env = "CONFIRM_LEASE", default_value = "90s", value_parser = parse_duration, global = true)]
     pub confirm_lease: Duration,
-    /// How long a confirm waits before it answers E03009 or E03017.
+    /// How long a confirm waits before it answers E03009 or E03017, and a cancel for another one
+    /// before it answers E03024.
     #[arg(long, env = "CONFIRM_WAIT", default_value = "65s", value_parser = parse_duration, global = true)]
     pub confirm_wait: Duration,
     /// How often due payments are looked for.
