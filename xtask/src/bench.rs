@@ -47,7 +47,8 @@ pub(crate) struct Options {
     /// Database connections of one server
     #[arg(long, default_value_t = 10)]
     pool: u32,
-    /// Payments in the large tables of R11; 0 leaves R11 out [default: 5000000, with --quick 0]
+    /// Payments in the large tables of R11, half of those of R14; 0 leaves both out
+    /// [default: 5000000, with --quick 0]
     #[arg(long)]
     rows: Option<u64>,
     /// On SQLite alone; without it MySQL is measured too, in a container (the image in

@@ -1,14 +1,19 @@
 //! What a server carries in a closed loop: group commit on against off (R1 to R3), with one client
 //! (R10), one hot product against many (R4), checkouts against confirms (R13), five order lines
-//! against one (R12), and small tables against large ones (R11).
+//! against one (R12), and small tables against large ones (R11, R14).
+
+use std::ops::Range;
+
+use anyhow::Context as _;
 
 use crate::plan::Plan;
+use crate::reading::reading;
 use crate::round::{Furnished, Round, Way, checkouts, confirms, side};
 use crate::sample::{Row, Side, quantile};
 use crate::stage::{Place, Store};
 use crate::work::Shape;
 
-/// Payments in the small tables of R11.
+/// Payments in the small tables of R11 and R14.
 const FEW_ROWS: u64 = 10_000;
 
 const fn grouped(shape: Shape) -> Way {
@@ -125,45 +130,68 @@ pub(crate) async fn lines(place: &Place, plan: &Plan, store: Store) -> anyhow::R
     )])
 }
 
-/// What many payments in the tables cost; on MySQL alone, where rows can be added on the side.
+/// What many payments in the tables cost, to those who pay (R11) and to those who read (R14); on
+/// MySQL alone, where rows can be added on the side.
 #[expect(clippy::print_stdout, reason = "progress")]
 pub(crate) async fn size(place: &Place, plan: &Plan) -> anyhow::Result<Vec<Row>> {
-    if place.mysql.is_none() || plan.rows == 0 || !plan.wants(&["R11"]) {
+    if place.mysql.is_none() || plan.rows == 0 || !plan.wants(&["R11", "R14"]) {
         return Ok(Vec::new());
     }
     let large = Furnished::new(place, Store::MySql, "bench_large").await?;
     let small = Furnished::new(place, Store::MySql, "bench_small").await?;
-    for (set, rows) in [(&large, plan.rows), (&small, FEW_ROWS)] {
-        let server = set.stage.start(true).await?;
-        let order = set.prepare(1).await?;
-        let paid = set.warm_up(&server, order).await?;
-        server.end();
-        let Some(paid) = paid.first() else {
-            anyhow::bail!("the order that was to be copied was refused");
-        };
-        crate::mysql::fill(&set.stage.database_url, &paid.order_id, rows).await?;
-        println!("  {rows} payments in the tables");
+    let (many, twice) = (plan.rows, plan.rows * 2);
+    let source = fill(&large, 0..many).await?;
+    fill(&small, 0..FEW_ROWS).await?;
+    let mut rows = Vec::new();
+    if plan.wants(&["R11"]) {
+        rows.push(paying(plan, &large, &small).await?);
     }
+    if plan.wants(&["R14"]) {
+        crate::mysql::fill(&large.stage.database_url, &source, many..twice).await?;
+        println!("  {twice} payments in the tables");
+        rows.extend(reading(plan, (&large, twice), (&small, FEW_ROWS)).await?);
+    }
+    large.end(place).await?;
+    small.end(place).await?;
+    Ok(rows)
+}
+
+/// Pays one order and fills the tables with copies of it. Returns its id.
+#[expect(clippy::print_stdout, reason = "progress")]
+async fn fill(set: &Furnished, range: Range<u64>) -> anyhow::Result<String> {
+    let server = set.stage.start(true).await?;
+    let order = set.prepare(1).await?;
+    let paid = set.warm_up(&server, order).await?;
+    server.end();
+    let paid = paid.first();
+    let paid = paid.context("the order that was to be copied was refused")?;
+    let rows = range.end;
+    crate::mysql::fill(&set.stage.database_url, &paid.order_id, range).await?;
+    println!("  {rows} payments in the tables");
+    Ok(paid.order_id.clone())
+}
+
+/// R11: confirms/s on the large tables ÷ on the small ones.
+#[expect(clippy::print_stdout, reason = "progress")]
+async fn paying(plan: &Plan, large: &Furnished, small: &Furnished) -> anyhow::Result<Row> {
     let way = grouped(Shape::SPREAD);
     let mut rounds = [Vec::new(), Vec::new()];
     for pair in 0..plan.pairs {
         for side in [pair % 2, 1 - pair % 2] {
-            let set = [&large, &small][side];
+            let set = [large, small][side];
             let round = set.round(way, plan.load(plan.clients)).await?;
             let rate = round.confirm.per_second;
             println!("  {} of {}: {rate:.0} confirms/s", pair + 1, plan.pairs);
             rounds[side].push(round);
         }
     }
-    large.end(place).await?;
-    small.end(place).await?;
     let [large, small] = rounds;
     let many = plan.rows.to_string();
-    Ok(vec![Row::ratio(
+    Ok(Row::ratio(
         "R11",
         format!("MySQL, {} clients, spread", plan.clients),
         format!("confirms/s, {many} payments in the tables ÷ {FEW_ROWS}"),
         confirms(&many, &large),
         confirms(&FEW_ROWS.to_string(), &small),
-    )])
+    ))
 }

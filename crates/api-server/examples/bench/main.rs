@@ -16,6 +16,7 @@ mod cpu;
 mod mysql;
 mod open;
 mod plan;
+mod reading;
 mod round;
 mod sample;
 mod stage;

@@ -1,12 +1,19 @@
 //! Plain SQL on MySQL: databases that come and go, and rows in bulk. The server that is measured
 //! has its own way to its database; nothing of this is in it.
 
+use std::ops::Range;
+use std::time::Instant;
+
 use anyhow::Context as _;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder};
 
 /// Rows of one INSERT … SELECT.
 const ROWS_AT_ONCE: u64 = 50_000;
+/// Copies between two lines of progress.
+const ROWS_TOLD: u64 = 1_000_000;
+/// So few that each has more than a page of payments among ten thousand copies.
+const COPIED_USERS: u64 = 400;
 /// What a payment has rows in when it is paid.
 const TABLES: [&str; 7] = [
     "payment_event",
@@ -116,27 +123,71 @@ pub(crate) async fn done(url: &str) -> anyhow::Result<Vec<String>> {
     Ok(ids)
 }
 
-/// Adds copies of this paid order until the database holds `rows` payments.
-pub(crate) async fn fill(url: &str, paid: &str, rows: u64) -> anyhow::Result<()> {
+/// Adds copies of this paid order, those of the numbers in `range`. The tables are filled by two
+/// connections, each in the order of its primary keys.
+pub(crate) async fn fill(url: &str, paid: &str, range: Range<u64>) -> anyhow::Result<()> {
+    let (some, others) = TABLES.split_at(3);
+    let fill = |tables| fill_tables(url, paid, range.clone(), tables);
+    tokio::try_join!(fill(some), fill(others))?;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "progress")]
+async fn fill_tables(
+    url: &str,
+    paid: &str,
+    range: Range<u64>,
+    tables: &[&str],
+) -> anyhow::Result<()> {
     let mut conn = connect(url).await?;
     // Copies are rows that a crash of this measurement may lose.
     conn.query_drop(format!(
         "SET SESSION cte_max_recursion_depth = {ROWS_AT_ONCE}, SESSION sql_log_bin = 0"
     ))
     .await?;
-    let there: Option<u64> = conn
-        .query_first("SELECT COUNT(*) FROM payment_event")
-        .await?;
-    for first in (there.unwrap_or(0)..rows).step_by(usize::try_from(ROWS_AT_ONCE)?) {
-        let count = ROWS_AT_ONCE.min(rows - first);
-        for table in TABLES {
+    let began = Instant::now();
+    for first in range.clone().step_by(usize::try_from(ROWS_AT_ONCE)?) {
+        let count = ROWS_AT_ONCE.min(range.end - first);
+        for table in tables {
             copy(&mut conn, table, paid, first, count).await?;
         }
+        let done = first + count;
+        if done % ROWS_TOLD == 0 {
+            let took = began.elapsed().as_secs();
+            println!(
+                "    {done} of {} payments in {}, {took} s",
+                range.end, tables[0]
+            );
+        }
     }
-    for table in TABLES {
+    for table in tables {
         conn.query_drop(format!("ANALYZE TABLE {table}")).await?;
     }
     Ok(conn.disconnect().await?)
+}
+
+/// The order id of the copy of this number: of the form that the server's own have, and older than
+/// any of them.
+pub(crate) fn copied_order(number: u64) -> String {
+    format!("00000000-{number:0>27X}")
+}
+
+/// Buyers that the copies are spread over: those of the ids 1 to this.
+pub(crate) const fn copied_users() -> u64 {
+    COPIED_USERS
+}
+
+/// When the oldest and the newest of the copies were made, in microseconds of Unix time.
+pub(crate) async fn copies_made(url: &str) -> anyhow::Result<(i64, i64)> {
+    let mut conn = connect(url).await?;
+    let made: Option<(i64, i64)> = conn
+        .query_first(
+            "SELECT MIN(created_at), MAX(created_at) FROM payment_event
+             WHERE order_id LIKE '00000000-%'",
+        )
+        .await?;
+    conn.disconnect().await?;
+    made.context("copies")
 }
 
 async fn copy(
@@ -155,8 +206,9 @@ async fn copy(
     let values = columns.iter().map(|column| match column.as_str() {
         // Of the form that the server's own ids have, and older than any of them.
         "order_id" => "CONCAT('00000000-', LPAD(HEX(number.n), 27, '0'))".to_owned(),
+        "user_id" => format!("1 + number.n MOD {COPIED_USERS}"),
         "payment_key" => "CONCAT('tgen_copy', LPAD(number.n, 15, '0'))".to_owned(),
-        "created_at" => "source.created_at - 1000000000000 + number.n".to_owned(),
+        "created_at" => "source.created_at - 1000000000000 + number.n * 100".to_owned(),
         column => format!("source.{column}"),
     });
     let values = values.collect::<Vec<_>>().join(", ");

@@ -42,7 +42,7 @@ pub(crate) struct Plan {
     /// Divides the rates of arrival and the gateway's delays.
     #[arg(long)]
     pub(crate) divide: u32,
-    /// Payments in the large tables of R11; 0 leaves it out.
+    /// Payments in the large tables of R11, half of those of R14; 0 leaves both out.
     #[arg(long)]
     pub(crate) rows: u64,
 }

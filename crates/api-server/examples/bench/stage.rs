@@ -16,7 +16,8 @@ use crate::mysql::MySql;
 use crate::program::Program;
 use crate::work::Order;
 
-const API_KEY: &str = "bench-operator";
+/// The operators' key of every server.
+pub(crate) const API_KEY: &str = "bench-operator";
 const PRICE: u32 = 50_000;
 /// Pieces of every product at the beginning: more than anybody buys.
 const STOCK: i64 = 100_000_000;

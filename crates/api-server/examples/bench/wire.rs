@@ -46,6 +46,18 @@ impl Connection {
             "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n\r\n{body}"
         );
+        self.exchange(&framed).await
+    }
+
+    /// One GET with an operator's key. After an error the connection is of no use any more.
+    pub(crate) async fn get(&mut self, path: &str, key: &str) -> anyhow::Result<Answer> {
+        let framed = format!(
+            "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\n\r\n"
+        );
+        self.exchange(&framed).await
+    }
+
+    async fn exchange(&mut self, framed: &str) -> anyhow::Result<Answer> {
         self.stream.write_all(framed.as_bytes()).await?;
         self.buffer.clear();
         let head = loop {
