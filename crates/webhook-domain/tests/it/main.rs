@@ -2,6 +2,8 @@
 //! least once, in order, signed with the right keys, and nobody in another's way.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod examples;
+
 use std::sync::Arc;
 use std::time::Duration;
 
