@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kernel::SystemClock;
+use mysql_async::prelude::Queryable as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use storage::{Database, DatabaseSettings, DatabaseUrl};
@@ -345,7 +346,7 @@ pub(crate) async fn a_server_that_dies_between_sending_and_noting_repeats(stage:
     let test = dying.test(&id).await.unwrap();
     let dead = tokio::time::timeout(Duration::from_secs(2), dying.work(&id, 10)).await;
     assert!(dead.is_err());
-    assert_eq!(sender.sent_ids(), [test.event_id.clone()]);
+    assert_eq!(sender.sent_ids(), std::slice::from_ref(&test.event_id));
 
     let shop = stage.open(&[ALLOW]).await;
     let got = merchant.until_got(1).await;
@@ -492,4 +493,60 @@ pub(crate) async fn addresses_of_this_network_are_not_called(stage: &Stage) {
     })
     .await;
     assert!(merchant.got().is_empty());
+}
+
+/// What this database was asked so far: statements, each a round trip, and the commits among them.
+async fn asked(stage: &Stage) -> (u64, u64) {
+    let name = stage.database_url.rsplit('/').next().unwrap();
+    let opts = mysql_async::Opts::from_url(&stage.database_url).unwrap();
+    let opts = mysql_async::OptsBuilder::from_opts(opts).prefer_socket(false);
+    let mut connection = mysql_async::Conn::new(opts.db_name(Some("mysql")))
+        .await
+        .unwrap();
+    let query = format!(
+        "SELECT CAST(COALESCE(SUM(count_star), 0) AS UNSIGNED),
+                CAST(COALESCE(SUM(IF(digest_text LIKE 'COMMIT%', count_star, 0)), 0) AS UNSIGNED)
+         FROM performance_schema.events_statements_summary_by_digest WHERE schema_name = '{name}'"
+    );
+    let asked = connection.query_first(query).await.unwrap();
+    connection.disconnect().await.unwrap();
+    asked.unwrap()
+}
+
+/// What one confirm asks of MySQL, once it is answered and its message is delivered.
+async fn cost_of_a_confirm(stage: &Stage, shop: &Shop) -> (u64, u64) {
+    let order = shop.check_out(1, &[(1, 1)]).await;
+    let key = shop.authenticate(&order);
+    let before = asked(stage).await;
+    shop.confirm(&order, &key).await.data();
+    let mut last = before;
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let now = asked(stage).await;
+        if now == last {
+            return (now.0 - before.0, now.1 - before.1);
+        }
+        last = now;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_endpoint_a_confirm_costs_what_it_did() {
+    let Some(stage) = Stage::on_mysql().await else {
+        return;
+    };
+    // One connection, so that statements are prepared once; nothing that asks by itself.
+    let quiet = ["--recovery-interval=1h", "--database-pool-size=1", ALLOW];
+    let shop = stage.open(&quiet).await;
+    for _ in 0..3 {
+        cost_of_a_confirm(&stage, &shop).await;
+    }
+    assert_eq!(cost_of_a_confirm(&stage, &shop).await, (25, 4));
+    let merchant = Merchant::open().await;
+    register(&shop, &merchant, &[]).await;
+    for _ in 0..3 {
+        cost_of_a_confirm(&stage, &shop).await;
+    }
+    assert_eq!(cost_of_a_confirm(&stage, &shop).await, (37, 5));
+    stage.clear().await;
 }

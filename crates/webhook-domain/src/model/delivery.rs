@@ -207,12 +207,11 @@ fn pause(tries: u32, randomness: &dyn Randomness) -> Duration {
 /// `Retry-After` in seconds or as a date, within bounds.
 fn retry_after_of(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
-    let asked = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let at = DateTime::parse_from_rfc2822(text).ok()?;
-            (at.to_utc() - now).to_std().ok()?
-        }
+    let asked = if let Ok(seconds) = text.parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let at = DateTime::parse_from_rfc2822(text).ok()?;
+        (at.to_utc() - now).to_std().ok()?
     };
     Some(asked.min(RETRY_AFTER_MAX))
 }
@@ -284,7 +283,7 @@ mod tests {
             assert_eq!(dead.ended_at, Some(start() + WINDOW));
         }
         let longest = tries(&Always(u64::MAX), &answered(500, None)).1;
-        let pauses = longest.windows(2).map(|pair| pair[1] - pair[0]);
+        let pauses = longest.windows(2).map(|pair| pair[1].abs_diff(pair[0]));
         let seconds: Vec<_> = pauses.map(|pause| pause.as_secs()).collect();
         assert_eq!(
             seconds[..12],

@@ -28,7 +28,8 @@ pub async fn all(repository: Repository) {
     publishes_an_event_once_to_whoever_wants_it(&repository).await;
     gives_a_delivery_to_one_of_many(&repository).await;
     keeps_the_order_of_an_order(&repository).await;
-    lists_counts_and_resends(&repository).await;
+    lists_and_counts(&repository).await;
+    resends_and_leaves_out_what_is_off_or_gone(&repository).await;
     forgets_what_is_old_and_nothing_else(&repository).await;
     never_keeps_more_endpoints_than_there_may_be(&repository).await;
 }
@@ -329,7 +330,7 @@ async fn keeps_the_order_of_an_order(repository: &Repository) {
     clear(repository).await;
 }
 
-async fn lists_counts_and_resends(repository: &Repository) {
+async fn lists_and_counts(repository: &Repository) {
     register(repository, "ep_1").await;
     register(repository, "ep_2").await;
     assert_eq!(
@@ -395,7 +396,18 @@ async fn lists_counts_and_resends(repository: &Repository) {
     }
     let vitals = repository.vitals(noon()).await.expect("vitals");
     assert_eq!((vitals.pending, vitals.dead), (5, 1));
+    clear(repository).await;
+}
 
+async fn resends_and_leaves_out_what_is_off_or_gone(repository: &Repository) {
+    register(repository, "ep_1").await;
+    register(repository, "ep_2").await;
+    for number in 1..=3 {
+        let event = event(&format!("order-00000{number}"), 1);
+        publish(repository, &event, number).await;
+    }
+    let first = due(repository, "ep_1", noon()).await.remove(0).delivery;
+    let dead = sent(repository, &first, &status(410), noon()).await;
     let again = dead.clone().again(noon() + SECOND);
     let resends = (0..8).map(|_| repository.resend(&dead, &again));
     let resends = join_all(resends).await;

@@ -1,6 +1,7 @@
 //! The examples of `docs/webhooks.md`, run against real signatures. Where a program is missing the test
 //! says so in one line.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -20,7 +21,7 @@ fn example(language: &str, part: &str) -> &'static str {
 fn has(program: &str) -> bool {
     let is_there = Command::new(program).arg("--version").output().is_ok();
     if !is_there {
-        println!("skipped: there is no {program}");
+        let _ = writeln!(std::io::stderr(), "skipped: there is no {program}");
     }
     is_there
 }

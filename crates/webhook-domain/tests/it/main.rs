@@ -276,7 +276,10 @@ async fn another_server_s_endpoint_is_known_after_a_look() {
     let (right, _) = world.server();
     let endpoint = left.register(new()).await.unwrap();
     assert!(!right.is_awaited());
-    assert_eq!(right.look().await.unwrap(), [endpoint.id.clone()]);
+    assert_eq!(
+        right.look().await.unwrap(),
+        std::slice::from_ref(&endpoint.id)
+    );
     assert!(right.is_awaited());
     left.remove(&endpoint.id).await.unwrap();
     assert!(!left.is_awaited());
