@@ -1,22 +1,20 @@
 //! Webhooks to the merchant's servers, over real HTTP to a server of the test.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod merchant;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use kernel::SystemClock;
 use mysql_async::prelude::Queryable as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use storage::{Database, DatabaseSettings, DatabaseUrl};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
-use webhook_domain::model::{SigningSecret, TargetRules, sign};
+use webhook_domain::model::TargetRules;
 use webhook_domain::testing::ScriptedSender;
 use webhook_domain::{WebhookReceiver as _, WebhookService};
 
-use crate::shop::{Answer, Order, Shop};
+use self::merchant::Merchant;
+use crate::shop::{Answer, Shop};
 use crate::stage::Stage;
 
 const ENDPOINTS: &str = "/api/v1/webhooks/endpoints";
@@ -24,152 +22,8 @@ const DELIVERIES: &str = "/api/v1/webhooks/deliveries";
 /// Private addresses, which the tests' servers have, are not allowed by themselves.
 const ALLOW: &str = "--webhook-allow-private=true";
 
-/// What came in one request.
-#[derive(Debug, Clone)]
-pub(crate) struct Got {
-    headers: BTreeMap<String, String>,
-    text: String,
-}
-
-impl Got {
-    fn header(&self, name: &str) -> &str {
-        &self.headers[name]
-    }
-
-    fn id(&self) -> &str {
-        self.header("webhook-id")
-    }
-
-    fn body(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap()
-    }
-
-    fn kind(&self) -> String {
-        self.body()["type"].as_str().unwrap().to_owned()
-    }
-
-    /// Whether it is signed with exactly these secrets, in this order.
-    fn is_signed_with(&self, secrets: &[&str]) -> bool {
-        let secrets: Vec<_> = secrets
-            .iter()
-            .map(|text| SigningSecret::parse(text).unwrap())
-            .collect();
-        let timestamp: i64 = self.header("webhook-timestamp").parse().unwrap();
-        let age = kernel::Clock::now(&SystemClock).timestamp() - timestamp;
-        assert!((0..60).contains(&age), "{age} seconds old");
-        sign(&secrets, self.id(), timestamp, &self.text) == self.header("webhook-signature")
-    }
-}
-
-#[derive(Default)]
-struct Desk {
-    got: Vec<Got>,
-    /// How the next requests are answered; 200 when nothing is left. 0 is no answer at all.
-    answers: VecDeque<u16>,
-    location: Option<String>,
-}
-
-/// A merchant's server.
-pub(crate) struct Merchant {
-    pub(crate) url: String,
-    desk: Arc<Mutex<Desk>>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Merchant {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Merchant {
-    pub(crate) async fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/hook?shop=1", listener.local_addr().unwrap());
-        let desk = Arc::new(Mutex::new(Desk::default()));
-        let shared = Arc::clone(&desk);
-        let task = tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let desk = Arc::clone(&shared);
-                tokio::spawn(async move { serve(socket, &desk).await });
-            }
-        });
-        Self { url, desk, task }
-    }
-
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The next requests are answered like this.
-    fn answer(&self, statuses: &[u16]) {
-        self.desk().answers.extend(statuses);
-    }
-
-    pub(crate) fn got(&self) -> Vec<Got> {
-        self.desk().got.clone()
-    }
-
-    /// What came about an order, in its order.
-    fn kinds(&self, order: &Order) -> Vec<String> {
-        let got = self.got().into_iter();
-        let of_order = got.filter(|got| got.body()["data"]["orderId"] == json!(order.id));
-        of_order.map(|got| got.kind()).collect()
-    }
-
-    async fn until_got(&self, count: usize) -> Vec<Got> {
-        let goal = format!("{count} events came");
-        crate::until(&goal, async || self.got().len() >= count).await;
-        self.got()
-    }
-}
-
-/// One request after another on one connection.
-async fn serve(socket: TcpStream, desk: &Mutex<Desk>) {
-    let mut socket = BufReader::new(socket);
-    while let Some(got) = read(&mut socket).await {
-        let (status, location) = {
-            let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
-            desk.got.push(got);
-            let status = desk.answers.pop_front().unwrap_or(200);
-            (status, desk.location.clone())
-        };
-        if status == 0 {
-            // Longer than any try may take.
-            tokio::time::sleep(Duration::from_secs(30)).await;
-            return;
-        }
-        let location = location.map_or(String::new(), |url| format!("location: {url}\r\n"));
-        let answer = format!("HTTP/1.1 {status} X\r\n{location}content-length: 2\r\n\r\nok");
-        if socket.write_all(answer.as_bytes()).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn read(socket: &mut BufReader<TcpStream>) -> Option<Got> {
-    let mut line = String::new();
-    socket.read_line(&mut line).await.ok()?;
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        if socket.read_line(&mut line).await.ok()? == 0 {
-            return None;
-        }
-        let Some((name, value)) = line.trim_end().split_once(": ") else {
-            break;
-        };
-        headers.insert(name.to_ascii_lowercase(), value.to_owned());
-    }
-    let length: usize = headers.get("content-length")?.parse().ok()?;
-    let mut body = vec![0; length];
-    socket.read_exact(&mut body).await.ok()?;
-    let text = String::from_utf8(body).ok()?;
-    Some(Got { headers, text })
-}
-
 /// Registers the merchant's server; its id and its secret.
-pub(crate) async fn register(shop: &Shop, merchant: &Merchant, types: &[&str]) -> (String, String) {
+async fn register(shop: &Shop, merchant: &Merchant, types: &[&str]) -> (String, String) {
     let body = json!({ "url": merchant.url, "types": types, "description": "가게" });
     let made = shop.operate(Method::POST, ENDPOINTS, &body).await.data();
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
