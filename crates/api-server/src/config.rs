@@ -10,6 +10,7 @@ use kernel::Timestamp;
 use payment_domain::model::Policy;
 use secrecy::{ExposeSecret, SecretString};
 use storage::{DatabaseSettings, DatabaseUrl};
+use webhook_domain::model::TargetRules;
 
 use crate::worker::Pace;
 
@@ -141,6 +142,10 @@ pub struct Settings {
     /// Requests per second and client address on the public routes [default: off].
     #[arg(long, env = "RATE_LIMIT", value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
     pub rate_limit: Option<u32>,
+    /// Whether webhooks may go to addresses of private networks, and to `http` URLs [default: true
+    /// without Toss's secret key, otherwise false].
+    #[arg(long, env = "WEBHOOK_ALLOW_PRIVATE", global = true)]
+    pub webhook_allow_private: Option<bool>,
     /// How logs are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Human, global = true)]
     pub log_format: LogFormat,
@@ -229,6 +234,13 @@ impl Settings {
         self.toss_secret_key.is_none()
     }
 
+    /// Where webhooks may go.
+    pub fn webhook_rules(&self) -> TargetRules {
+        TargetRules {
+            allow_private: self.webhook_allow_private.unwrap_or(self.is_embedded()),
+        }
+    }
+
     /// The payment's time limits.
     pub fn policy(&self) -> Policy {
         Policy {
@@ -311,6 +323,17 @@ mod tests {
         assert!(settings(&[]).unwrap().database().group_commit);
         let off = settings(&["--group-commit", "off"]).unwrap();
         assert!(!off.database().group_commit);
+    }
+
+    #[test]
+    fn webhooks_go_to_private_networks_only_where_no_money_is_or_when_allowed() {
+        let live = ["--toss-secret-key", "test_sk_x", "--api-key", "k"];
+        let allowed = |flags: &[&str]| settings(flags).unwrap().webhook_rules().allow_private;
+        assert!(allowed(&[]));
+        assert!(!allowed(&["--webhook-allow-private", "false"]));
+        assert!(!allowed(&live));
+        let lax = [&live[..], &["--webhook-allow-private", "true"]].concat();
+        assert!(allowed(&lax));
     }
 
     #[test]

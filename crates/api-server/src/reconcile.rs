@@ -84,7 +84,8 @@ pub async fn run(
         ids: Arc::clone(&ids),
         randomness,
     };
-    let domains = wiring::domains(&database, client.clone(), system, &settings);
+    let webhooks = wiring::webhooks(&database, &system, &settings).await?;
+    let domains = wiring::domains(&database, client.clone(), &webhooks, system, &settings);
     let products = Arc::new(Products::new(domains.products));
     let reconciler = Reconciler::new(ReconcilePorts {
         books: database.books(),

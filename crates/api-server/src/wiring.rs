@@ -22,8 +22,11 @@ use tokio_util::task::TaskTracker;
 use toss_client::{SecretKey, TossClient};
 use toss_sandbox::{RunningSandbox, Sandbox, SandboxConfig};
 use user_domain::{UserReceiver, UserService};
+use webhook_domain::{WebhookReceiver, WebhookService};
 
-use crate::bridge::{BreakerSettings, Buyers, GuardedGateway, Products, Toss};
+use crate::bridge::{
+    BreakerSettings, Buyers, GuardedGateway, HttpSender, MerchantNews, Products, SystemNames, Toss,
+};
 use crate::cancel_desk::CancelDesk;
 use crate::config::Settings;
 use crate::confirm_desk::ConfirmDesk;
@@ -124,12 +127,13 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         ids: Arc::clone(&ids),
         randomness: Arc::clone(&randomness),
     };
+    let webhooks = webhooks(&database, &system, &settings).await?;
     let Domains {
         payments,
         products,
         users,
         toss,
-    } = domains(&database, toss, system, &settings);
+    } = domains(&database, toss, &webhooks, system, &settings);
     let (tasks, stop, runtime) = (
         TaskTracker::new(),
         CancellationToken::new(),
@@ -137,18 +141,16 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
     );
     let (desk, cancels) = desks(&payments, &clock, &tasks, &runtime, &settings);
     let (api_key, made_up_api_key) = operators_key(&settings, ids.as_ref())?;
-    let worker = worker::run(
+    let worker = tokio::spawn(worker::run(
         Arc::clone(&payments),
         randomness,
         settings.pace(),
         tasks.clone(),
         stop.clone(),
-    );
-    let worker = tokio::spawn(worker);
+    ));
     let notices = Notices::new(database.inbox(), Arc::clone(&payments), Arc::clone(&clock));
     let notices = Arc::new(notices);
-    let pause = settings.recovery_interval;
-    tasks.spawn(worker::read_notices(notices.clone(), pause, stop.clone()));
+    work_on_webhooks(&notices, &webhooks, &tasks, &stop, &settings);
     let reader: Arc<dyn PaymentReader> = Arc::new(RecordService::new(database.records()));
     let events = event_streams(&reader, &tasks, &stop, &settings);
     let api = Api {
@@ -158,6 +160,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         users,
         desk,
         cancels,
+        webhooks,
         notices,
         events,
         toss,
@@ -189,6 +192,41 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         draining,
         grace,
     })
+}
+
+/// Works on webhooks, Toss's and our own, until `stop`.
+fn work_on_webhooks(
+    notices: &Arc<Notices>,
+    webhooks: &Arc<dyn WebhookReceiver>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+    settings: &Settings,
+) {
+    let pause = settings.recovery_interval;
+    let reading = worker::read_notices(Arc::clone(notices), pause, stop.clone());
+    tasks.spawn(reading);
+    let (webhooks, sending) = (Arc::clone(webhooks), tasks.clone());
+    let sending = worker::send_webhooks(webhooks, pause, sending, stop.clone());
+    tasks.spawn(sending);
+}
+
+/// Webhooks to merchants, who is told looked up already.
+pub(crate) async fn webhooks(
+    database: &Database,
+    system: &System,
+    settings: &Settings,
+) -> anyhow::Result<Arc<dyn WebhookReceiver>> {
+    let rules = settings.webhook_rules();
+    let ports = webhook_domain::Ports {
+        repository: database.webhooks(),
+        sender: Arc::new(HttpSender::new(Arc::new(SystemNames), rules)?),
+        clock: Arc::clone(&system.clock),
+        ids: Arc::clone(&system.ids),
+        randomness: Arc::clone(&system.randomness),
+    };
+    let webhooks = WebhookService::new(ports, rules);
+    webhooks.look().await.context("who is told of payments")?;
+    Ok(Arc::new(webhooks))
 }
 
 /// Where confirms meet, and where cancels wait for one another.
@@ -262,6 +300,7 @@ pub(crate) struct Domains {
 pub(crate) fn domains(
     database: &Database,
     toss: TossClient,
+    webhooks: &Arc<dyn WebhookReceiver>,
     system: System,
     settings: &Settings,
 ) -> Domains {
@@ -284,6 +323,8 @@ pub(crate) fn domains(
     ));
     let ports = Ports {
         payments: database.payments(),
+        records: database.records(),
+        news: Arc::new(MerchantNews::new(Arc::clone(webhooks))),
         products: Arc::new(Products::new(Arc::clone(&products))),
         buyers: Arc::new(Buyers::new(Arc::clone(&users))),
         gateway: toss.clone(),

@@ -221,5 +221,9 @@ fn shuffle<T>(items: &mut [T], randomness: &dyn Randomness) {
     }
 }
 
+mod webhooks;
+
+pub use webhooks::send_webhooks;
+
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kernel::{OrderId, PaymentKey, StoreError};
 use payment_domain::model::{OutboxMessage, Payment};
-use payment_domain::port::{DuePayment, Vitals};
+use payment_domain::port::{DuePayment, NobodyListens, Vitals};
 use payment_domain::{
     CancelCommand, CancelError, CancelOutcome, CheckoutCommand, CheckoutError, CheckoutOutcome,
     ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, Observed, PaymentReceiver,
@@ -248,6 +248,8 @@ async fn build(world: &Arc<World>, process: &Arc<Process>) -> Result<Server, Con
     ));
     let ports = Ports {
         payments: WatchedPayments::over(world, process, database.payments()),
+        records: database.records(),
+        news: Arc::new(NobodyListens),
         products: WatchedProducts::over(world, process, Arc::new(Products::new(products))),
         buyers: WatchedBuyers::over(world, process, Arc::new(Buyers::new(users))),
         gateway: Arc::new(GuardedGateway::new(

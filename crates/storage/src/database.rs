@@ -19,6 +19,7 @@ use payment_domain::port::{Inbox, PaymentRecords, PaymentRepository, ReconcileRe
 use product_domain::ProductRepository;
 use tokio::sync::Mutex;
 use user_domain::UserRepository;
+use webhook_domain::WebhookRepository;
 
 use crate::blocking::Blocking;
 use crate::error::Fault;
@@ -30,6 +31,7 @@ use crate::servers::Servers;
 use crate::transaction::{Failed, Stage};
 use crate::url::{DatabaseUrl, Location};
 use crate::user::Users;
+use crate::webhook::Webhooks;
 
 pub(crate) type SqliteConn = SyncConnectionWrapper<SqliteConnection, Blocking>;
 
@@ -250,6 +252,11 @@ impl Database {
     /// Where buyers are kept.
     pub fn users(&self) -> Arc<dyn UserRepository> {
         Arc::new(Users::new(self.clone()))
+    }
+
+    /// Where webhooks to merchants are kept.
+    pub fn webhooks(&self) -> Arc<dyn WebhookRepository> {
+        Arc::new(Webhooks::new(self.clone()))
     }
 
     /// How many writes shared a transaction with others so far.

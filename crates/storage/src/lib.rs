@@ -20,6 +20,7 @@ mod servers;
 pub mod testing;
 mod url;
 mod user;
+mod webhook;
 
 pub use blocking::{Blocking, BlockingRunner, ThreadPool};
 pub use database::{ConnectError, Database, DatabaseSettings, MySqlServer, PoolStatus, SqliteFile};

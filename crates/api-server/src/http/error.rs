@@ -9,6 +9,7 @@ use product_domain::model::InvalidProduct;
 use product_domain::{AdjustError, CreateError, UpdateError};
 use serde_json::{Value, json};
 use user_domain::PutError;
+use webhook_domain::{EndpointError, ResendError};
 
 use crate::cancel_desk::CancelDeskError;
 use crate::confirm_desk::DeskError;
@@ -214,6 +215,28 @@ impl From<&StoreError> for ApiError {
                 tracing::error!(%error, cause = %source, "the database holds or refuses something impossible");
                 Code::Internal.into()
             }
+        }
+    }
+}
+
+impl From<EndpointError> for ApiError {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::Unknown(_) => Code::NotFound.into(),
+            EndpointError::Invalid(_) | EndpointError::TooMany | EndpointError::Off(_) => {
+                Self::invalid(error.to_string())
+            }
+            EndpointError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ResendError> for ApiError {
+    fn from(error: ResendError) -> Self {
+        match error {
+            ResendError::Unknown(_) => Code::NotFound.into(),
+            ResendError::Pending(_) => Self::invalid(error.to_string()),
+            ResendError::Store(error) => error.into(),
         }
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn route(config: &mut web::ServiceConfig) {
 struct Readings {
     /// `None` when the database does not answer.
     vitals: Option<Vitals>,
+    webhooks: Option<webhook_domain::Vitals>,
     now: Timestamp,
     confirms: usize,
     takes_confirms: bool,
@@ -36,10 +37,13 @@ struct Readings {
 pub(super) async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, ApiError> {
     let payments = Arc::clone(&api.payments);
     let vitals = api.on_main(async move { payments.vitals().await }).await?;
+    let webhooks = Arc::clone(&api.webhooks);
+    let webhooks = api.on_main(async move { webhooks.vitals().await }).await?;
     let readings = Readings {
         vitals: vitals
             .inspect_err(|error| tracing::warn!(%error, "no metrics of the database"))
             .ok(),
+        webhooks: webhooks.ok(),
         now: api.clock.now(),
         confirms: api.desk.in_flight(),
         takes_confirms: api.toss.is_closed(),
@@ -83,6 +87,17 @@ fn render(readings: &Readings) -> Result<String, std::fmt::Error> {
         let help = "For how long the oldest due stock instruction has waited";
         gauge("outbox_lag", help, seconds(), lag(vitals.oldest_message));
     }
+    if let Some(webhooks) = readings.webhooks {
+        let help = "Events that are to be sent to the merchant's servers";
+        gauge("webhooks_pending", help, None, count(webhooks.pending));
+        let lag = webhooks
+            .oldest_due
+            .map_or(0, |oldest| (readings.now - oldest).num_seconds().max(0));
+        let help = "For how long the oldest due event has waited";
+        gauge("webhooks_lag", help, Some(Unit::Seconds), lag);
+        let help = "Events that were given up and can be sent again";
+        gauge("webhooks_dead", help, None, count(webhooks.dead));
+    }
     let mut text = String::new();
     encode(&mut text, &registry)?;
     Ok(text)
@@ -99,6 +114,7 @@ mod tests {
     fn readings(vitals: Option<Vitals>) -> Readings {
         Readings {
             vitals,
+            webhooks: None,
             now: SystemClock.now(),
             confirms: 3,
             takes_confirms: false,
@@ -115,8 +131,14 @@ mod tests {
             messages_due: 0,
             oldest_message: None,
         };
+        let webhooks = webhook_domain::Vitals {
+            pending: 7,
+            oldest_due: Some(now - Duration::from_secs(5)),
+            dead: 1,
+        };
         let text = render(&Readings {
             now,
+            webhooks: Some(webhooks),
             ..readings(Some(vitals))
         })
         .unwrap();
@@ -129,6 +151,9 @@ mod tests {
             "payment_due_lag_seconds 61",
             "payment_outbox_due 0",
             "payment_outbox_lag_seconds 0",
+            "payment_webhooks_pending 7",
+            "payment_webhooks_lag_seconds 5",
+            "payment_webhooks_dead 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|shown| shown == line), "{line}:\n{text}");

@@ -6,7 +6,9 @@ mod body;
 mod cancel;
 mod checkout;
 mod confirm;
+mod deliveries;
 pub mod drain;
+mod endpoints;
 pub mod envelope;
 mod error;
 mod events;
@@ -32,10 +34,12 @@ use product_domain::ProductReceiver;
 use storage::Database;
 use tokio::runtime::Handle;
 use user_domain::UserReceiver;
+use webhook_domain::WebhookReceiver;
 
 pub use auth::ApiKey;
 pub use drain::Draining;
 pub use error::{ApiError, Code};
+pub(crate) use payment::PaymentResponse;
 pub use rate_limit::RateLimiter;
 pub(crate) use wire::rfc3339;
 
@@ -61,6 +65,8 @@ pub struct Api {
     pub desk: Arc<ConfirmDesk>,
     /// Where cancels wait for one another.
     pub cancels: CancelDesk,
+    /// What merchants are told.
+    pub webhooks: Arc<dyn WebhookReceiver>,
     /// What Toss tells by webhook.
     pub notices: Arc<Notices>,
     /// Streams of payments' changes.
@@ -108,6 +114,8 @@ pub fn routes(api: web::Data<Api>) -> impl FnOnce(&mut web::ServiceConfig) + Clo
             .configure(products::routes)
             .configure(users::route)
             .configure(webhooks::routes)
+            .configure(endpoints::routes)
+            .configure(deliveries::routes)
             .configure(health::routes)
             .configure(metrics::route)
             .configure(openapi::route);

@@ -5,8 +5,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    cancel, checkout, confirm, events, health, history, metrics, payment, payments, products,
-    settle, users, webhooks,
+    cancel, checkout, confirm, deliveries, endpoints, events, health, history, metrics, payment,
+    payments, products, settle, users, webhooks,
 };
 
 /// The document.
@@ -27,6 +27,15 @@ use super::{
         webhooks::receive,
         webhooks::list,
         webhooks::redrive,
+        endpoints::register,
+        endpoints::list,
+        endpoints::read,
+        endpoints::change,
+        endpoints::remove,
+        endpoints::rotate,
+        endpoints::test,
+        deliveries::list,
+        deliveries::resend,
         settle::recover,
         settle::resolve,
         products::list,

@@ -14,7 +14,7 @@ use super::{Api, ApiError, Code};
 /// A payment as it stands. It holds no personal data: knowing the order id is the right to read it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct PaymentResponse {
+pub(crate) struct PaymentResponse {
     order_id: String,
     order_name: String,
     /// `READY`, `IN_PROGRESS`, `UNKNOWN`, `WAITING_FOR_DEPOSIT`, `DONE`, `FAILED`, `EXPIRED`,
@@ -49,7 +49,7 @@ pub(super) struct PaymentResponse {
 /// Where to deposit, without the buyer's name.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct DepositAccount {
+pub(crate) struct DepositAccount {
     bank_code: String,
     account_number: String,
     due_date: Option<String>,
@@ -57,7 +57,7 @@ pub(super) struct DepositAccount {
 
 /// Why a payment failed.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct FailureBody {
+pub(crate) struct FailureBody {
     /// Toss's code, or `ORDERED_PRODUCT_STOCK_NOT_ENOUGH`.
     code: String,
     message: String,
@@ -66,7 +66,7 @@ pub(super) struct FailureBody {
 /// One line of the order.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct OrderLineBody {
+pub(crate) struct OrderLineBody {
     product_id: i64,
     quantity: u16,
     /// In won.
@@ -78,7 +78,7 @@ pub(super) struct OrderLineBody {
 /// Money that went back.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct CancelBody {
+pub(crate) struct CancelBody {
     /// In won, above zero.
     amount: i64,
     reason: Option<String>,

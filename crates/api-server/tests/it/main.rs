@@ -14,6 +14,7 @@ mod events;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod faults;
+mod hooks;
 mod interruptions;
 mod malformed;
 mod mysql;
@@ -152,6 +153,15 @@ scenarios! {
         the_same_event_fifty_times_at_once_changes_the_payment_once,
         a_webhook_waits_until_toss_answers,
         what_is_no_event_is_refused,
+    }
+    hooks {
+        a_merchant_is_told_signed_and_in_order,
+        every_kind_of_end_is_told_to_whoever_chose_it,
+        a_slow_server_of_a_merchant_delays_no_other,
+        a_server_that_dies_between_sending_and_noting_repeats,
+        secrets_are_rotated_and_events_sent_again,
+        a_server_that_is_gone_is_turned_off_and_a_redirect_is_not_followed,
+        addresses_of_this_network_are_not_called,
     }
     records {
         payments_are_listed_newest_first,

@@ -12,7 +12,7 @@ fn product() -> Value {
     json!({ "name": "머그컵", "description": "하얀 머그컵", "price": 12_000, "stock": 7, "sellerId": 2 })
 }
 
-fn operator_requests() -> [(Method, &'static str, Value); 11] {
+fn operator_requests() -> [(Method, &'static str, Value); 20] {
     [
         (Method::POST, PRODUCTS, product()),
         (Method::PATCH, "/api/v1/products/1", json!({ "price": 1 })),
@@ -25,6 +25,35 @@ fn operator_requests() -> [(Method, &'static str, Value); 11] {
             Method::PUT,
             "/api/v1/users/1",
             json!({ "username": "나그네", "email": "me@shop.example" }),
+        ),
+        (
+            Method::POST,
+            "/api/v1/webhooks/endpoints",
+            json!({ "url": "https://thief.example.com/" }),
+        ),
+        (Method::GET, "/api/v1/webhooks/endpoints", json!({})),
+        (Method::GET, "/api/v1/webhooks/endpoints/ep_1", json!({})),
+        (
+            Method::PATCH,
+            "/api/v1/webhooks/endpoints/ep_1",
+            json!({ "url": "https://thief.example.com/" }),
+        ),
+        (Method::DELETE, "/api/v1/webhooks/endpoints/ep_1", json!({})),
+        (
+            Method::POST,
+            "/api/v1/webhooks/endpoints/ep_1/rotate-secret",
+            json!({}),
+        ),
+        (
+            Method::POST,
+            "/api/v1/webhooks/endpoints/ep_1/test",
+            json!({}),
+        ),
+        (Method::GET, "/api/v1/webhooks/deliveries", json!({})),
+        (
+            Method::POST,
+            "/api/v1/webhooks/deliveries/dlv_1/resend",
+            json!({}),
         ),
         (Method::GET, "/api/v1/webhooks/toss", json!({})),
         (

@@ -13,7 +13,7 @@ use crate::shop::Shop;
 use crate::stage::{API_KEY, QUICK, Stage};
 
 /// Every setting: flag, variable, default as `--help` shows it.
-const SETTINGS: [(&str, &str, &str); 22] = [
+const SETTINGS: [(&str, &str, &str); 23] = [
     ("--listen", "LISTEN", "127.0.0.1:8080"),
     ("--database-url", "DATABASE_URL", "sqlite:data/payments.db"),
     ("--toss-secret-key", "TOSS_SECRET_KEY", ""),
@@ -35,6 +35,7 @@ const SETTINGS: [(&str, &str, &str); 22] = [
     ("--max-in-flight", "MAX_IN_FLIGHT", "5000"),
     ("--event-streams", "EVENT_STREAMS", "500"),
     ("--rate-limit", "RATE_LIMIT", "off"),
+    ("--webhook-allow-private", "WEBHOOK_ALLOW_PRIVATE", ""),
     ("--log-format", "LOG_FORMAT", "human"),
 ];
 

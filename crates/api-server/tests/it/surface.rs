@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::stage::Stage;
 
 /// Every route that is served, with its methods.
-const ROUTES: [(&str, &[&str]); 18] = [
+const ROUTES: [(&str, &[&str]); 24] = [
     ("/api/v1/payments", &["get"]),
     ("/api/v1/payments/checkout", &["post"]),
     ("/api/v1/payments/confirm", &["post"]),
@@ -20,6 +20,18 @@ const ROUTES: [(&str, &[&str]); 18] = [
     ("/api/v1/products/{productId}", &["get", "patch"]),
     ("/api/v1/products/{productId}/stock-adjustments", &["post"]),
     ("/api/v1/users/{userId}", &["put"]),
+    ("/api/v1/webhooks/deliveries", &["get"]),
+    ("/api/v1/webhooks/deliveries/{deliveryId}/resend", &["post"]),
+    ("/api/v1/webhooks/endpoints", &["get", "post"]),
+    (
+        "/api/v1/webhooks/endpoints/{endpointId}",
+        &["delete", "get", "patch"],
+    ),
+    (
+        "/api/v1/webhooks/endpoints/{endpointId}/rotate-secret",
+        &["post"],
+    ),
+    ("/api/v1/webhooks/endpoints/{endpointId}/test", &["post"]),
     ("/api/v1/webhooks/toss", &["get", "post"]),
     ("/api/v1/webhooks/toss/{webhookId}/redrive", &["post"]),
     ("/health/live", &["get"]),

@@ -61,7 +61,8 @@ pub struct Transaction {
     pub at: Timestamp,
 }
 
-/// What product-domain must be told because of a change; it goes through the outbox.
+/// What product-domain must be told because of a change; it goes through the outbox, and so does the
+/// change itself where merchants are told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StockInstruction {
     /// The order's stock is sold.
@@ -70,11 +71,13 @@ pub enum StockInstruction {
     Release,
     /// Sold stock goes back: what the cancel that this change ended says.
     Restock,
+    /// Stock stays where it is: merchants alone are told.
+    Keep,
 }
 
 impl StockInstruction {
     /// Every instruction.
-    pub const ALL: [Self; 3] = [Self::Sell, Self::Release, Self::Restock];
+    pub const ALL: [Self; 4] = [Self::Sell, Self::Release, Self::Restock, Self::Keep];
 
     /// The stored spelling.
     pub const fn as_str(self) -> &'static str {
@@ -82,6 +85,7 @@ impl StockInstruction {
             Self::Sell => "STOCK_SELL",
             Self::Release => "STOCK_RELEASE",
             Self::Restock => "STOCK_RESTOCK",
+            Self::Keep => "STOCK_KEEP",
         }
     }
 

@@ -4,6 +4,7 @@ mod attempt;
 mod cancel;
 mod change;
 mod gateway;
+mod news;
 mod payment;
 mod policy;
 mod reconcile;
@@ -23,6 +24,7 @@ pub use change::{
     Change, HistoryEntry, OutboxKey, OutboxMessage, StockInstruction, Transaction, TransactionKind,
 };
 pub use gateway::{GatewayPayment, GatewayStatus};
+pub use news::NewsKind;
 pub(crate) use payment::check_lines;
 pub use payment::{
     Buyer, CheckoutRefusal, Failure, FailureKind, GatewaySecret, LINES_MAX, Payment, PaymentLine,

@@ -4,6 +4,7 @@
 mod buyers;
 mod gateway;
 mod inbox;
+mod news;
 mod payments;
 mod products;
 mod reconcile;
@@ -15,6 +16,7 @@ pub use gateway::{
     PaymentGateway, RejectionKind,
 };
 pub use inbox::{Inbox, InboxEntry, Notice, NoticeState, Noticed};
+pub use news::{News, NewsPort, NobodyListens};
 pub use payments::{Applied, CheckoutKey, DuePayment, Inserted, PaymentRepository, Vitals};
 pub use products::{HoldReply, HoldRequest, PricedProduct, ProductPort};
 pub use reconcile::{
@@ -25,6 +27,6 @@ pub use records::{PaymentFilter, PaymentPage, PaymentRecord, PaymentRecords, Pay
 
 #[cfg(any(test, feature = "testing"))]
 pub use self::{
-    buyers::MockBuyerPort, gateway::MockPaymentGateway, inbox::MockInbox,
+    buyers::MockBuyerPort, gateway::MockPaymentGateway, inbox::MockInbox, news::MockNewsPort,
     payments::MockPaymentRepository, products::MockProductPort,
 };

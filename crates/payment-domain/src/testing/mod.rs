@@ -5,6 +5,7 @@ pub mod contract;
 mod fixtures;
 mod gateway;
 mod ledger;
+mod listener;
 mod memory;
 mod shelf;
 mod time;
@@ -14,6 +15,7 @@ pub use fixtures::{
 };
 pub use gateway::ScriptedGateway;
 pub use ledger::ScriptedLedger;
+pub use listener::Listener;
 pub use memory::InMemoryPayments;
 pub use shelf::Shelf;
 pub use time::{FixedRandomness, ManualClock, NumberedIds};

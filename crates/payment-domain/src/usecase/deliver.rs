@@ -1,5 +1,5 @@
-//! The outbox: what product-domain must know is committed with its cause and delivered afterwards,
-//! at least once. Both instructions are idempotent.
+//! The outbox: what product-domain must know and what merchants are told is committed with its cause
+//! and delivered afterwards, at least once. All of it is idempotent.
 
 use std::time::Duration;
 
@@ -39,25 +39,29 @@ impl PaymentService {
 
     pub(super) async fn deliver_one(&self, message: &OutboxMessage) -> Result<(), StoreError> {
         let key = &message.key;
-        let delivered = match message.instruction {
+        let stock = match message.instruction {
             StockInstruction::Sell => self.ports.products.sell(&key.order_id).await,
             StockInstruction::Release => {
                 self.ports.products.release(&key.order_id, key.fence).await
             }
             StockInstruction::Restock => self.restock(key).await,
+            StockInstruction::Keep => Ok(()),
         };
-        match delivered {
+        // Neither waits for the other: stock that cannot be sold is no reason to tell nobody.
+        let told = self.announce(key).await;
+        match stock.and(told) {
             Ok(()) => self.ports.payments.message_delivered(key).await,
             Err(error) => {
                 let pause =
                     RETRY_MIN.saturating_mul(2_u32.saturating_pow(message.failures.min(16)));
                 let retry_at = self.ports.clock.now() + pause.min(RETRY_MAX);
                 tracing::warn!(order_id = %key.order_id, %error, failures = message.failures + 1,
-                    "a stock instruction was not delivered; it is tried again");
+                    "a message was not delivered; it is tried again");
                 self.ports.payments.message_failed(key, retry_at).await
             }
         }
     }
+
     /// What goes back is in the cancel that the message's change has ended.
     async fn restock(&self, key: &OutboxKey) -> Result<(), StoreError> {
         let OutboxKey { order_id, fence } = key;

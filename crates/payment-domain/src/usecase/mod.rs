@@ -1,5 +1,6 @@
 //! The use cases. Each file reads from top to bottom: load, decide (pure), store, ask Toss, store.
 
+mod announce;
 mod cancel;
 mod checkout;
 mod confirm;
@@ -24,7 +25,10 @@ use async_trait::async_trait;
 use kernel::{Clock, IdGenerator, OrderId, PaymentKey, Randomness, StoreError};
 
 use crate::model::{OutboxMessage, Payment, Policy};
-use crate::port::{BuyerPort, DuePayment, PaymentGateway, PaymentRepository, ProductPort, Vitals};
+use crate::port::{
+    BuyerPort, DuePayment, NewsPort, PaymentGateway, PaymentRecords, PaymentRepository,
+    ProductPort, Vitals,
+};
 use crate::receiver::{
     CancelCommand, CancelError, CancelOutcome, CheckoutCommand, CheckoutError, CheckoutOutcome,
     ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, Observed, PaymentReceiver, PaymentView,
@@ -36,6 +40,10 @@ use crate::receiver::{
 pub struct Ports {
     /// Where payments are kept.
     pub payments: Arc<dyn PaymentRepository>,
+    /// What is recorded of payments.
+    pub records: Arc<dyn PaymentRecords>,
+    /// Whoever tells merchants.
+    pub news: Arc<dyn NewsPort>,
     /// Products and stock.
     pub products: Arc<dyn ProductPort>,
     /// Buyers.

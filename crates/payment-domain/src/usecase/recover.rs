@@ -98,6 +98,7 @@ impl PaymentService {
             return Ok(());
         };
         change.after.due_at = orphan_look(payment, now, &self.policy);
+        let change = self.with_news(change);
         self.ports.payments.apply(&change).await.map(drop)
     }
 

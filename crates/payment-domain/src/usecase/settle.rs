@@ -405,6 +405,7 @@ impl PaymentService {
         attempt: Option<Finished>,
     ) -> Result<Stored, ConfirmError> {
         change.attempt = attempt.map(|(number, result)| AttemptChange::Finish { number, result });
+        let change = self.with_news(change);
         let order_id = &change.after.order_id;
         match self.ports.payments.apply(&change).await {
             Ok(Applied::Yes) => {}

@@ -3,9 +3,11 @@ use std::sync::Arc;
 use kernel::{Fence, ProductId, UserId};
 use payment_domain::model::{PaymentFact, PaymentStatus, Policy};
 use payment_domain::port::{
-    CheckoutKey, MockPaymentGateway, MockPaymentRepository, PaymentRepository,
+    CheckoutKey, MockPaymentGateway, MockPaymentRepository, NobodyListens, PaymentRepository,
 };
-use payment_domain::testing::{FixedRandomness, ManualClock, NumberedIds, Shelf, buyer, order_id};
+use payment_domain::testing::{
+    FixedRandomness, InMemoryPayments, ManualClock, NumberedIds, Shelf, buyer, order_id,
+};
 use payment_domain::{CheckoutCommand, CheckoutError, PaymentReceiver, PaymentService, Ports};
 
 use crate::shop::{KEY, OneBuyer, Shop, done, line, order};
@@ -45,6 +47,8 @@ async fn a_checkout_totals_its_lines_and_takes_no_stock() {
 fn refusing() -> PaymentService {
     let ports = Ports {
         payments: Arc::new(MockPaymentRepository::new()),
+        records: Arc::new(InMemoryPayments::new()),
+        news: Arc::new(NobodyListens),
         products: Arc::new(Shelf::with_stock(&[10, 1])),
         buyers: Arc::new(OneBuyer),
         gateway: Arc::new(MockPaymentGateway::new()),

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use kernel::{Clock as _, UserId};
 use payment_domain::model::{Failure, FailureKind, Payment, PaymentStatus, Policy};
 use payment_domain::port::{
-    MockBuyerPort, MockPaymentGateway, MockPaymentRepository, MockProductPort,
+    MockBuyerPort, MockPaymentGateway, MockPaymentRepository, MockProductPort, NobodyListens,
 };
-use payment_domain::testing::{FixedRandomness, ManualClock, NumberedIds, payment, payment_key};
+use payment_domain::testing::{
+    FixedRandomness, InMemoryPayments, ManualClock, NumberedIds, payment, payment_key,
+};
 use payment_domain::{
     ConfirmCommand, ConfirmError, Examined, PaymentReceiver, PaymentService, Ports,
 };
@@ -35,6 +37,8 @@ async fn examine_at(
         .returning(move |_| Ok(stored.clone()));
     let ports = Ports {
         payments: Arc::new(payments),
+        records: Arc::new(InMemoryPayments::new()),
+        news: Arc::new(NobodyListens),
         products: Arc::new(MockProductPort::new()),
         buyers: Arc::new(MockBuyerPort::new()),
         gateway: Arc::new(MockPaymentGateway::new()),

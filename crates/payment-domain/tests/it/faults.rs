@@ -18,8 +18,8 @@ use payment_domain::model::{
 };
 use payment_domain::port::{
     Applied, CancelRequest, CheckoutKey, ConfirmRequest, DuePayment, GatewayAnswer, HoldReply,
-    HoldRequest, Inserted, LookUp, PaymentGateway, PaymentRepository, PricedProduct, ProductPort,
-    Vitals,
+    HoldRequest, Inserted, LookUp, News, NewsPort, PaymentGateway, PaymentRepository,
+    PricedProduct, ProductPort, Vitals,
 };
 
 use crate::shop::lost;
@@ -277,6 +277,17 @@ impl ProductPort for Fused<dyn ProductPort> {
 fn unavailable() -> LookUp {
     LookUp::Unavailable {
         reason: "the fuse blew".into(),
+    }
+}
+
+#[async_trait]
+impl NewsPort for Fused<dyn NewsPort> {
+    fn is_awaited(&self) -> bool {
+        self.port.is_awaited()
+    }
+
+    async fn tell(&self, news: &News) -> Result<(), StoreError> {
+        self.fuse.store(|| self.port.tell(news)).await
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use kernel::{Clock as _, StoreError};
 use payment_domain::model::{PaymentStatus, Policy};
 use payment_domain::port::{
-    MockBuyerPort, MockPaymentGateway, MockPaymentRepository, MockProductPort,
+    MockBuyerPort, MockPaymentGateway, MockPaymentRepository, MockProductPort, NobodyListens,
 };
-use payment_domain::testing::{FixedRandomness, ManualClock, NumberedIds};
+use payment_domain::testing::{FixedRandomness, InMemoryPayments, ManualClock, NumberedIds};
 use payment_domain::{PaymentReceiver, PaymentService, Ports};
 
 use crate::shop::{Shop, found};
@@ -67,6 +67,8 @@ async fn a_store_that_fails_then_is_asked_again() {
         });
     let ports = Ports {
         payments: Arc::new(payments),
+        records: Arc::new(InMemoryPayments::new()),
+        news: Arc::new(NobodyListens),
         products: Arc::new(MockProductPort::new()),
         buyers: Arc::new(MockBuyerPort::new()),
         gateway: Arc::new(gateway),

@@ -12,6 +12,7 @@ mod disagreement;
 mod examine;
 mod faults;
 mod hasten;
+mod news;
 mod notices;
 mod orphan;
 mod outbox;

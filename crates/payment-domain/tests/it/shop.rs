@@ -13,8 +13,8 @@ use payment_domain::port::{
     BuyerPort, GatewayAnswer, GatewayRejection, LookUp, PaymentRepository, RejectionKind,
 };
 use payment_domain::testing::{
-    FixedRandomness, InMemoryPayments, ManualClock, NumberedIds, ScriptedGateway, Shelf, buyer,
-    gateway_payment, gateway_status, order_id, payment_key,
+    FixedRandomness, InMemoryPayments, Listener, ManualClock, NumberedIds, ScriptedGateway, Shelf,
+    buyer, gateway_payment, gateway_status, order_id, payment_key,
 };
 use payment_domain::{
     CheckoutCommand, ConfirmCommand, ConfirmError, ConfirmOutcome, Examined, PaymentReceiver,
@@ -67,6 +67,8 @@ pub(crate) fn claim(key: &str) -> ConfirmCommand {
 pub(crate) struct Shop {
     pub(crate) payments: Arc<InMemoryPayments>,
     pub(crate) shelf: Arc<Shelf>,
+    /// Does not listen until it is told to.
+    pub(crate) listener: Arc<Listener>,
     pub(crate) gateway: Arc<ScriptedGateway>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) service: Arc<PaymentService>,
@@ -77,10 +79,13 @@ impl Shop {
     pub(crate) fn new() -> Self {
         let payments = Arc::new(InMemoryPayments::new());
         let shelf = Arc::new(Shelf::with_stock(&[10, 10]));
+        let listener = Arc::new(Listener::default());
         let gateway = Arc::new(ScriptedGateway::new());
         let clock = Arc::new(ManualClock::default());
         let ports = Ports {
             payments: payments.clone(),
+            records: payments.clone(),
+            news: listener.clone(),
             products: shelf.clone(),
             buyers: Arc::new(OneBuyer),
             gateway: gateway.clone(),
@@ -92,6 +97,7 @@ impl Shop {
         Self {
             payments,
             shelf,
+            listener,
             gateway,
             clock,
             service,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use futures::FutureExt;
 use kernel::{Clock, Fence};
 use payment_domain::model::{
-    GatewayStatus, Payment, PaymentStatus, Policy, running_cancel, still_sold,
+    GatewayStatus, NewsKind, Payment, PaymentStatus, Policy, running_cancel, still_sold,
 };
-use payment_domain::port::{LookUp, PaymentGateway, PaymentRepository, ProductPort};
+use payment_domain::port::{LookUp, NewsPort, PaymentGateway, PaymentRepository, ProductPort};
 use payment_domain::testing::{
-    FixedRandomness, InMemoryPayments, ManualClock, NumberedIds, Shelf, order_id, payment_key,
+    FixedRandomness, InMemoryPayments, Listener, ManualClock, NumberedIds, Shelf, order_id,
+    payment_key,
 };
 use payment_domain::{
     ConfirmError, ConfirmOutcome, Examined, PaymentReceiver, PaymentService, Ports,
@@ -25,6 +26,7 @@ const STOCK: [i64; 2] = [10, 10];
 pub(crate) struct World {
     pub(crate) payments: Arc<InMemoryPayments>,
     pub(crate) shelf: Arc<Shelf>,
+    pub(crate) listener: Arc<Listener>,
     pub(crate) bank: Arc<Bank>,
     pub(crate) clock: Arc<ManualClock>,
     gateway: Arc<dyn PaymentGateway>,
@@ -38,6 +40,7 @@ impl World {
         Self {
             payments: Arc::new(InMemoryPayments::new()),
             shelf: Arc::new(Shelf::with_stock(&STOCK)),
+            listener: Arc::new(Listener::awake()),
             gateway: bank.clone(),
             bank,
             clock: Arc::new(ManualClock::default()),
@@ -61,6 +64,7 @@ impl World {
         Self {
             payments: shop.payments.clone(),
             shelf: shop.shelf.clone(),
+            listener: shop.listener.clone(),
             bank: Arc::default(),
             clock: shop.clock.clone(),
             gateway: shop.gateway.clone(),
@@ -72,10 +76,16 @@ impl World {
     pub(crate) fn server(&self, fuse: Arc<Fuse>) -> PaymentService {
         let payments: Arc<dyn PaymentRepository> = self.payments.clone();
         let products: Arc<dyn ProductPort> = self.shelf.clone();
+        let news: Arc<dyn NewsPort> = self.listener.clone();
         let ports = Ports {
             payments: Arc::new(Fused {
                 fuse: fuse.clone(),
                 port: payments,
+            }),
+            records: self.payments.clone(),
+            news: Arc::new(Fused {
+                fuse: fuse.clone(),
+                port: news,
             }),
             products: Arc::new(Fused {
                 fuse: fuse.clone(),
@@ -194,6 +204,7 @@ impl World {
         let payment = self.payment().await;
         assert_eq!(self.bank.net(), payment.balance.won(), "{when}");
         assert_eq!(self.next_work().await, None, "{when}");
+        self.assert_told(when).await;
         let (held, sold) = (self.shelf.held(), self.shelf.sold());
         match payment.status {
             PaymentStatus::Done => {
@@ -227,6 +238,31 @@ impl World {
             PaymentStatus::InProgress
             | PaymentStatus::Unknown
             | PaymentStatus::WaitingForDeposit => panic!("left {} {when}", payment.status),
+        }
+    }
+
+    /// Merchants were told of every change that concerns them, in order, with the payment as it was.
+    async fn assert_told(&self, when: &str) {
+        if !self.listener.is_awaited() {
+            return;
+        }
+        let id = self.payment().await.order_id;
+        let history = self.payments.history(&id).await.unwrap();
+        let news = history
+            .iter()
+            .filter_map(|entry| Some((entry.fence, NewsKind::of(entry)?, entry.to)));
+        let told = self.listener.told(&id);
+        let heard = told
+            .iter()
+            .map(|news| (news.sequence, news.kind, news.payment.status));
+        assert_eq!(
+            heard.collect::<Vec<_>>(),
+            news.collect::<Vec<_>>(),
+            "{when}"
+        );
+        for news in told {
+            let moved: i64 = news.transactions.iter().map(|moved| moved.amount_won).sum();
+            assert_eq!(news.payment.balance.won(), moved, "{when}");
         }
     }
 

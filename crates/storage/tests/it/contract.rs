@@ -35,6 +35,13 @@ async fn mysql_keeps_the_contract_of_webhooks() {
 }
 
 #[tokio::test]
+async fn both_keep_the_contract_of_webhooks_to_merchants() {
+    for fresh in Fresh::all().await {
+        webhook_domain::testing::contract::all(fresh.database.webhooks()).await;
+    }
+}
+
+#[tokio::test]
 async fn both_keep_the_contract_of_records() {
     for fresh in Fresh::all().await {
         let database = &fresh.database;

@@ -54,7 +54,7 @@ async fn many_may_migrate_at_once() {
             .into_iter()
             .map(|names| names.unwrap().len())
             .sum();
-        assert_eq!(applied, 8, "each migration is applied once");
+        assert_eq!(applied, 9, "each migration is applied once");
         assert_eq!(
             connected(&url).await.schema_state().await.unwrap(),
             SchemaState::UpToDate

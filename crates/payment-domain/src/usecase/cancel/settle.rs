@@ -224,15 +224,16 @@ impl PaymentService {
         }
         let fence = change.history.fence;
         change.cancel = Some(Box::new(cancel.done(fence, left)));
+        let change = self.with_news(change);
         let message = change.message();
         let stored = self.store_cancel(change, attempt).await?;
         let Some(payment) = stored else {
             return Err(CancelError::Undecided);
         };
-        if let Some(restock) = message
-            && let Err(error) = self.deliver_one(&restock).await
+        if let Some(message) = message
+            && let Err(error) = self.deliver_one(&message).await
         {
-            tracing::warn!(order_id = %payment.order_id, %error, "stock goes back later, by the outbox");
+            tracing::warn!(order_id = %payment.order_id, %error, "a cancel's message goes later, by the outbox");
         }
         let transactions = self.ports.payments.transactions(&payment.order_id).await?;
         Ok(CancelOutcome {
@@ -299,6 +300,7 @@ impl PaymentService {
         if let Some((number, result)) = attempt {
             change.attempt = Some(AttemptChange::Finish { number, result });
         }
+        let change = self.with_news(change);
         let order_id = &change.after.order_id;
         match self.ports.payments.apply(&change).await {
             Ok(Applied::Yes) => Ok(Some(change.after)),
