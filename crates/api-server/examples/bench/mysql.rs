@@ -152,7 +152,7 @@ async fn fill_tables(
             copy(&mut conn, table, paid, first, count).await?;
         }
         let done = first + count;
-        if done % ROWS_TOLD == 0 {
+        if done.is_multiple_of(ROWS_TOLD) {
             let took = began.elapsed().as_secs();
             println!(
                 "    {done} of {} payments in {}, {took} s",

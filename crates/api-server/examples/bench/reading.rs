@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use rand::RngExt as _;
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
 use crate::mysql::{copied_order, copied_users};
@@ -58,6 +59,7 @@ pub(crate) struct Library {
     made: (i64, i64),
     /// Cursors of pages in the middle.
     cursors: Vec<String>,
+    random: SmallRng,
 }
 
 impl Library {
@@ -72,6 +74,7 @@ impl Library {
             payments,
             made,
             cursors: Vec::new(),
+            random: SmallRng::seed_from_u64(payments),
         };
         for _ in 0..64 {
             let page = library.ask(Kind::Before).await?;
@@ -87,8 +90,8 @@ impl Library {
         Ok(library)
     }
 
-    fn path(&self, kind: Kind) -> String {
-        let mut random = rand::rng();
+    fn path(&mut self, kind: Kind) -> String {
+        let random = &mut self.random;
         // Not the first of all, so that every page is full.
         let number = random.random_range(self.payments / 100..self.payments);
         let order = copied_order(number);
