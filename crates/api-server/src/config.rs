@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use storage::{DatabaseSettings, DatabaseUrl};
 use webhook_domain::model::TargetRules;
 
+use crate::keys::{Scope, parse_name};
 use crate::worker::Pace;
 
 #[cfg(feature = "failpoints")]
@@ -33,7 +34,7 @@ pub struct Cli {
 }
 
 /// What the program can do.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Serve (the default).
     Serve,
@@ -42,8 +43,29 @@ pub enum Command {
     /// Compare the books with Toss, print what differs, and end: 0 when all agree, 1 when something
     /// differs, 2 when the comparison could not be made whole.
     Reconcile(ReconcileArgs),
+    /// Make keys for operators.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Print the OpenAPI document, and end.
     Openapi,
+}
+
+/// What can be done about operators' keys.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeyCommand {
+    /// Make up a key, print it this once together with its line for `API_KEYS_FILE`, and end.
+    New(NewKeyArgs),
+}
+
+/// Whose key, and what for.
+#[derive(Debug, Clone, Args)]
+pub struct NewKeyArgs {
+    /// Whose it is, for the log: 1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'.
+    #[arg(long, value_parser = parse_name)]
+    pub name: String,
+    /// What it may do, separated by commas; refund includes read, admin includes all.
+    #[arg(long, value_enum, value_delimiter = ',', required = true)]
+    pub scopes: Vec<Scope>,
 }
 
 /// What to reconcile, and how to tell.
@@ -121,9 +143,14 @@ pub struct Settings {
     /// Whether concurrent writes share transactions, and so the disk's slowest step.
     #[arg(long, env = "GROUP_COMMIT", value_enum, default_value_t = Switch::On, global = true)]
     pub group_commit: Switch,
-    /// The operators' key. Without Toss's secret key: random, printed at start; otherwise required.
+    /// An operators' key that may do everything. Without Toss's secret key: random, printed at start;
+    /// otherwise required, unless there is a file of keys.
     #[arg(long, env = "API_KEY", hide_env_values = true, value_parser = parse_secret, global = true)]
     pub api_key: Option<SecretString>,
+    /// A file of operators' keys with names and scopes, as `key new` prints them. It is read again
+    /// when it changes.
+    #[arg(long, env = "API_KEYS_FILE", global = true)]
+    pub api_keys_file: Option<String>,
     /// How long the server serves on after SIGTERM while `/health/ready` says no, so that a proxy
     /// turns to another instance before this one stops. At SIGINT (Ctrl-C) it stops at once.
     #[arg(long, env = "DRAIN_DELAY", default_value = "3s", value_parser = parse_duration, global = true)]
@@ -190,7 +217,7 @@ pub enum SettingsError {
     #[error("{0} needs TOSS_SECRET_KEY; without it the built-in sandbox takes Toss's place")]
     NeedsSecretKey(&'static str),
     /// Outside embedded mode nobody makes up a key.
-    #[error("API_KEY is required when TOSS_SECRET_KEY is set")]
+    #[error("API_KEY is required when TOSS_SECRET_KEY is set and API_KEYS_FILE is not")]
     ApiKeyMissing,
 }
 
@@ -198,7 +225,8 @@ impl Settings {
     /// Checks what single flags cannot, and takes empty values as unset (compose files make them).
     pub fn validated(self) -> Result<Self, SettingsError> {
         let settings = self.validated_without_operators()?;
-        if !settings.is_embedded() && settings.api_key.is_none() {
+        let has_keys = settings.api_key.is_some() || settings.api_keys_file.is_some();
+        if !settings.is_embedded() && !has_keys {
             return Err(SettingsError::ApiKeyMissing);
         }
         Ok(settings)
@@ -210,6 +238,7 @@ impl Settings {
             .toss_secret_key
             .filter(|key| !key.expose_secret().is_empty());
         self.api_key = self.api_key.filter(|key| !key.expose_secret().is_empty());
+        self.api_keys_file = self.api_keys_file.filter(|path| !path.is_empty());
         self.toss_client_key = self.toss_client_key.filter(|key| !key.is_empty());
         self.toss_base_url = self.toss_base_url.filter(|url| !url.is_empty());
         if self.confirm_lease <= self.toss_timeout {
@@ -323,6 +352,45 @@ mod tests {
         assert!(settings(&[]).unwrap().database().group_commit);
         let off = settings(&["--group-commit", "off"]).unwrap();
         assert!(!off.database().group_commit);
+    }
+
+    #[test]
+    fn a_file_of_keys_takes_the_place_of_the_one_key() {
+        let live = ["--toss-secret-key", "test_sk_x", "--api-keys-file"];
+        let settings = |path| settings(&[&live[..], &[path]].concat());
+        let with = settings("keys").unwrap();
+        assert!(with.api_key.is_none());
+        assert_eq!(with.api_keys_file.as_deref(), Some("keys"));
+        assert!(settings("").unwrap_err().contains("API_KEY is required"));
+    }
+
+    #[test]
+    fn a_new_key_has_a_name_and_scopes() {
+        let parse = |arguments: &[&str]| {
+            let all = ["api-server", "key", "new"].iter().chain(arguments);
+            Cli::try_parse_from(all).map_err(|error| error.to_string())
+        };
+        let cli = parse(&["--name", "ci", "--scopes", "read,refund"]).unwrap();
+        let Some(Command::Key(KeyCommand::New(new))) = cli.command else {
+            panic!("it is another command");
+        };
+        assert_eq!(
+            (new.name.as_str(), new.scopes),
+            ("ci", vec![Scope::Read, Scope::Refund])
+        );
+        for (wrong, part) in [
+            (&["--name", "ci"][..], "--scopes"),
+            (&["--scopes", "read"], "--name"),
+            (&["--name", "c i", "--scopes", "read"], "1 to 64"),
+            (&["--name", "default", "--scopes", "read"], "API_KEY"),
+            (
+                &["--name", "ci", "--scopes", "write"],
+                "read, refund, admin",
+            ),
+        ] {
+            let error = parse(wrong).unwrap_err();
+            assert!(error.contains(part), "{wrong:?}: {error}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod event_streams;
 #[cfg(feature = "failpoints")]
 pub mod failpoints;
 pub mod http;
+pub mod keys;
 pub mod reconcile;
 mod shop;
 pub mod wiring;

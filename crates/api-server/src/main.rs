@@ -4,7 +4,10 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use api_server::config::{Cli, Command, LogFormat, ReconcileArgs, Settings};
+use api_server::config::{
+    Cli, Command, KeyCommand, LogFormat, NewKeyArgs, ReconcileArgs, Settings,
+};
+use api_server::keys::NewKey;
 use api_server::{http, reconcile, wiring};
 use clap::Parser;
 use secrecy::ExposeSecret;
@@ -24,6 +27,10 @@ async fn main() -> ExitCode {
         Command::Serve => serve(cli.settings).await,
         Command::Migrate => migrate(&cli.settings).await,
         Command::Reconcile(args) => return compare(cli.settings, args).await,
+        Command::Key(KeyCommand::New(args)) => {
+            print_new_key(&args);
+            Ok(())
+        }
         Command::Openapi => print_openapi(),
     };
     match outcome {
@@ -110,6 +117,14 @@ async fn migrate(settings: &Settings) -> anyhow::Result<()> {
         println!("applied {name}");
     }
     Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+fn print_new_key(args: &NewKeyArgs) {
+    let (_, _, randomness) = wiring::system_ids();
+    let NewKey { key, line } = NewKey::make(&args.name, &args.scopes, randomness.as_ref());
+    println!("Key, shown this once:   {}", key.expose_secret());
+    println!("Line for API_KEYS_FILE: {line}");
 }
 
 #[expect(clippy::print_stdout, reason = "the command's answer")]

@@ -32,7 +32,8 @@ use crate::config::Settings;
 use crate::confirm_desk::ConfirmDesk;
 use crate::event_streams::EventStreams;
 use crate::http::envelope::RequestIds;
-use crate::http::{self, Api, ApiKey, Draining, RateLimiter};
+use crate::http::{self, Api, Draining, RateLimiter};
+use crate::keys::{KeyRing, KeysFile};
 use crate::shop::{self, ShopSettings};
 use crate::worker;
 
@@ -140,7 +141,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         Handle::current(),
     );
     let (desk, cancels) = desks(&payments, &clock, &tasks, &runtime, &settings);
-    let (api_key, made_up_api_key) = operators_key(&settings, ids.as_ref())?;
+    let (keys, made_up_api_key) = operators_keys(&settings, ids.as_ref(), &tasks, &stop)?;
     let worker = tokio::spawn(worker::run(
         Arc::clone(&payments),
         randomness,
@@ -166,7 +167,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<RunningServer> {
         toss,
         database,
         clock,
-        api_key,
+        keys,
         runtime,
     };
     let draining = Draining::default();
@@ -266,19 +267,24 @@ fn event_streams(
     ))
 }
 
-/// The operators' key, and the one that was made up where none was set.
-fn operators_key(
+/// The operators' keys, kept up to date until `stop`, and the one that was made up in embedded mode
+/// where none was set.
+fn operators_keys(
     settings: &Settings,
     ids: &dyn IdGenerator,
-) -> anyhow::Result<(ApiKey, Option<SecretString>)> {
-    let made_up = settings
-        .api_key
-        .is_none()
-        .then(|| SecretString::from(format!("{}{}", ids.token(), ids.token())));
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> anyhow::Result<(Arc<KeyRing>, Option<SecretString>)> {
+    let is_made_up = settings.is_embedded() && settings.api_key.is_none();
+    let made_up = is_made_up.then(|| SecretString::from(format!("{}{}", ids.token(), ids.token())));
     let key = settings.api_key.as_ref().or(made_up.as_ref());
-    let key = key.map(ApiKey::new);
-    let key = key.context("API_KEY is required when TOSS_SECRET_KEY is set")?;
-    Ok((key, made_up))
+    let keys = Arc::new(KeyRing::new(key));
+    if let Some(path) = &settings.api_keys_file {
+        let file = KeysFile::open(path.into(), Arc::clone(&keys))
+            .with_context(|| format!("API_KEYS_FILE ({path}) cannot be used"))?;
+        tasks.spawn(file.watch(stop.clone()));
+    }
+    Ok((keys, made_up))
 }
 
 /// Time, ids and randomness.

@@ -1,59 +1,82 @@
-//! The operators' key.
+//! Who asks, and whether they may. A handler names the scope that it needs in its parameters, as
+//! `Operator<Read>`, `Operator<Refund>` or `Operator<Admin>`.
 
 use std::future::{Ready, ready};
+use std::marker::PhantomData;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest, web};
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use kernel::OrderId;
 
+use super::envelope::RequestId;
 use super::{Api, ApiError, Code};
+use crate::keys::{Holder, Scope};
 
-/// The operators' key, kept as a digest only.
-#[derive(Clone)]
-pub struct ApiKey {
-    digest: [u8; 32],
+/// Proof that the request carries an operator's key of scope `S`; an extractor.
+pub(super) struct Operator<S>(PhantomData<S>);
+
+/// A scope in a handler's parameters.
+pub(super) trait Required {
+    /// The scope.
+    const SCOPE: Scope;
 }
 
-impl ApiKey {
-    /// Keeps this key's digest.
-    pub fn new(key: &SecretString) -> Self {
-        Self {
-            digest: Sha256::digest(key.expose_secret().as_bytes()).into(),
-        }
-    }
+/// [`Scope::Read`].
+pub(super) struct Read;
+/// [`Scope::Refund`].
+pub(super) struct Refund;
+/// [`Scope::Admin`].
+pub(super) struct Admin;
 
-    /// Whether this is the key. Digests are compared in constant time, so neither length nor
-    /// prefix of a wrong guess shows in the time it takes.
-    fn matches(&self, guess: &str) -> bool {
-        let guess: [u8; 32] = Sha256::digest(guess.as_bytes()).into();
-        self.digest.ct_eq(&guess).into()
-    }
+impl Required for Read {
+    const SCOPE: Scope = Scope::Read;
 }
 
-/// Proof that the request carries the operators' key; an extractor.
-pub(super) struct Operator(());
+impl Required for Refund {
+    const SCOPE: Scope = Scope::Refund;
+}
 
-impl FromRequest for Operator {
+impl Required for Admin {
+    const SCOPE: Scope = Scope::Admin;
+}
+
+impl<S: Required> FromRequest for Operator<S> {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let known = request.app_data::<web::Data<Api>>().is_some_and(|api| {
-            let header = request
-                .headers()
-                .get(AUTHORIZATION)
-                .and_then(|value| value.to_str().ok());
-            header
-                .and_then(|header| header.strip_prefix("Bearer "))
-                .is_some_and(|key| api.api_key.matches(key))
-        });
-        ready(if known {
-            Ok(Self(()))
-        } else {
-            Err(Code::Unauthorized.into())
-        })
+        ready(admit(request, S::SCOPE).map(|()| Self(PhantomData)))
     }
+}
+
+/// Refuses who may not, and leaves in the log who it was. That is written before anything is done:
+/// the line of the answer is missing when the client hangs up.
+fn admit(request: &HttpRequest, needed: Scope) -> Result<(), ApiError> {
+    let holder = holder(request).ok_or(Code::Unauthorized)?;
+    let is_admitted = holder.scope >= needed;
+    let order_id = request.match_info().get("orderId");
+    let order_id = order_id.and_then(|text| text.parse::<OrderId>().ok());
+    let extensions = request.extensions();
+    tracing::info!(
+        operator = &*holder.name,
+        admitted = is_admitted,
+        request_id = extensions.get::<RequestId>().map(|id| id.0.as_str()),
+        method = %request.method(),
+        route = request.match_pattern(),
+        order_id = order_id.as_ref().map(OrderId::as_str),
+        "an operator asks"
+    );
+    if is_admitted {
+        Ok(())
+    } else {
+        Err(Code::Forbidden.into())
+    }
+}
+
+fn holder(request: &HttpRequest) -> Option<Holder> {
+    let api = request.app_data::<web::Data<Api>>()?;
+    let header = request.headers().get(AUTHORIZATION)?;
+    let key = header.to_str().ok()?.strip_prefix("Bearer ")?;
+    api.keys.holder(key)
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::auth::Operator;
+use super::auth::{Operator, Refund};
 use super::body::Json;
 use super::checkout::{IDEMPOTENCY_REPLAYED, idempotency_key};
 use super::envelope::{Data, ErrorEnvelope};
@@ -84,11 +84,12 @@ pub(super) fn route(config: &mut web::ServiceConfig) {
         ("orderId" = String, Path, description = "The order's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, scoped to the order"),
     ),
-    request_body = CancelBody, security(("operator" = [])),
+    request_body = CancelBody, security(("operator" = ["refund"])),
     responses(
         (status = 200, description = "The payment after this cancel", body = Data<PaymentResponse>),
         (status = 400, description = "Malformed (E99001), more than is left (E03021), or the refund account is missing or wrong (E03022)", body = ErrorEnvelope),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 404, description = "Unknown order (E03001)", body = ErrorEnvelope),
         (status = 409, description = "Not cancelable (E03020), or another cancel is running (E03024)", body = ErrorEnvelope),
         (status = 413, description = "Body too large (E99006)", body = ErrorEnvelope),
@@ -100,7 +101,7 @@ pub(super) fn route(config: &mut web::ServiceConfig) {
 pub(super) async fn cancel(
     api: web::Data<Api>,
     request: HttpRequest,
-    _operator: Operator,
+    _operator: Operator<Refund>,
     id: web::Path<String>,
     Json(body): Json<CancelBody>,
 ) -> Result<HttpResponse, ApiError> {

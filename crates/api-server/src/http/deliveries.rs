@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use webhook_domain::DeliveryFilter;
 use webhook_domain::model::{Delivery, DeliveryState};
 
-use super::auth::Operator;
+use super::auth::{Admin, Operator, Read};
 use super::endpoints::id;
 use super::envelope::{Data, ErrorEnvelope};
 use super::wire::rfc3339;
@@ -131,7 +131,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 /// Lists what was sent to the merchant's servers, newest first.
 #[utoipa::path(
     get, path = "/api/v1/webhooks/deliveries", tag = "webhooks", operation_id = "listWebhookDeliveries",
-    params(DeliveryQuery), security(("operator" = [])),
+    params(DeliveryQuery), security(("operator" = ["read"])),
     responses(
         (status = 200, description = "The deliveries", body = Data<DeliveryPage>),
         (status = 400, description = "Malformed (E99001)", body = ErrorEnvelope),
@@ -141,7 +141,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 )]
 pub(super) async fn list(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Read>,
     query: Result<web::Query<DeliveryQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, ApiError> {
     let query = query.map_err(|error| ApiError::invalid(error.to_string()))?;
@@ -170,18 +170,19 @@ pub(super) async fn list(
 /// Has a delivery that was made or given up sent again, under the same `webhook-id`.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/deliveries/{deliveryId}/resend", tag = "webhooks", operation_id = "resendWebhookDelivery",
-    params(("deliveryId" = String, Path, description = "The delivery's id")), security(("operator" = [])),
+    params(("deliveryId" = String, Path, description = "The delivery's id")), security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "The delivery, due again", body = Data<DeliveryBody>),
         (status = 400, description = "It is pending anyway (E99001)", body = ErrorEnvelope),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 404, description = "No such delivery (E99004)", body = ErrorEnvelope),
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
 pub(super) async fn resend(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let (webhooks, id) = (api.webhooks.clone(), id(&path)?);

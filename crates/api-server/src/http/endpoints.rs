@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use webhook_domain::model::{Endpoint, EndpointPatch, EndpointState, EventType, NewEndpoint};
 
-use super::auth::Operator;
+use super::auth::{Admin, Operator, Read};
 use super::body::Json;
 use super::deliveries::DeliveryBody;
 use super::envelope::{Data, ErrorEnvelope};
@@ -160,18 +160,19 @@ fn answer<T: Serialize>(data: T) -> HttpResponse {
 /// Registers a server that is told. The answer shows its secret, once.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/endpoints", tag = "webhooks", operation_id = "registerWebhookEndpoint",
-    request_body = EndpointRequest, security(("operator" = [])),
+    request_body = EndpointRequest, security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "The endpoint, with its secret", body = Data<EndpointBody>),
         (status = 400, description = "Malformed, a URL that must not be called, or one endpoint too many (E99001)", body = ErrorEnvelope),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 413, description = "Body too large (E99006)", body = ErrorEnvelope),
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
 pub(super) async fn register(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     body: Json<EndpointRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let EndpointRequest {
@@ -197,7 +198,7 @@ pub(super) async fn register(
 /// Lists the servers that are told.
 #[utoipa::path(
     get, path = "/api/v1/webhooks/endpoints", tag = "webhooks", operation_id = "listWebhookEndpoints",
-    security(("operator" = [])),
+    security(("operator" = ["read"])),
     responses(
         (status = 200, description = "The endpoints, without secrets", body = Data<EndpointList>),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
@@ -206,7 +207,7 @@ pub(super) async fn register(
 )]
 pub(super) async fn list(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Read>,
 ) -> Result<HttpResponse, ApiError> {
     let webhooks = api.webhooks.clone();
     let endpoints = api
@@ -219,7 +220,7 @@ pub(super) async fn list(
 /// Reads one.
 #[utoipa::path(
     get, path = "/api/v1/webhooks/endpoints/{endpointId}", tag = "webhooks", operation_id = "readWebhookEndpoint",
-    params(("endpointId" = String, Path, description = "The endpoint's id")), security(("operator" = [])),
+    params(("endpointId" = String, Path, description = "The endpoint's id")), security(("operator" = ["read"])),
     responses(
         (status = 200, description = "The endpoint, without its secret", body = Data<EndpointBody>),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
@@ -229,7 +230,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn read(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Read>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let (webhooks, id) = (api.webhooks.clone(), id(&path)?);
@@ -243,11 +244,12 @@ pub(super) async fn read(
 #[utoipa::path(
     patch, path = "/api/v1/webhooks/endpoints/{endpointId}", tag = "webhooks", operation_id = "changeWebhookEndpoint",
     params(("endpointId" = String, Path, description = "The endpoint's id")),
-    request_body = EndpointPatchRequest, security(("operator" = [])),
+    request_body = EndpointPatchRequest, security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "The endpoint, without its secret", body = Data<EndpointBody>),
         (status = 400, description = "Malformed, or a URL that must not be called (E99001)", body = ErrorEnvelope),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 404, description = "No such endpoint (E99004)", body = ErrorEnvelope),
         (status = 413, description = "Body too large (E99006)", body = ErrorEnvelope),
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
@@ -255,7 +257,7 @@ pub(super) async fn read(
 )]
 pub(super) async fn change(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     path: web::Path<String>,
     body: Json<EndpointPatchRequest>,
 ) -> Result<HttpResponse, ApiError> {
@@ -281,17 +283,18 @@ pub(super) async fn change(
 /// Removes one, with all that was to be sent to it.
 #[utoipa::path(
     delete, path = "/api/v1/webhooks/endpoints/{endpointId}", tag = "webhooks", operation_id = "removeWebhookEndpoint",
-    params(("endpointId" = String, Path, description = "The endpoint's id")), security(("operator" = [])),
+    params(("endpointId" = String, Path, description = "The endpoint's id")), security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "It is removed", body = Data<EndpointRemoved>),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 404, description = "No such endpoint (E99004)", body = ErrorEnvelope),
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
 pub(super) async fn remove(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let (webhooks, id) = (api.webhooks.clone(), id(&path)?);
@@ -304,17 +307,18 @@ pub(super) async fn remove(
 /// before as well.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/endpoints/{endpointId}/rotate-secret", tag = "webhooks", operation_id = "rotateWebhookSecret",
-    params(("endpointId" = String, Path, description = "The endpoint's id")), security(("operator" = [])),
+    params(("endpointId" = String, Path, description = "The endpoint's id")), security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "The endpoint, with its new secret", body = Data<EndpointBody>),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 404, description = "No such endpoint (E99004)", body = ErrorEnvelope),
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
 pub(super) async fn rotate(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let (webhooks, id) = (api.webhooks.clone(), id(&path)?);
@@ -327,18 +331,19 @@ pub(super) async fn rotate(
 /// Has an event of type `webhook.test` sent to one, whatever types it chose.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/endpoints/{endpointId}/test", tag = "webhooks", operation_id = "testWebhookEndpoint",
-    params(("endpointId" = String, Path, description = "The endpoint's id")), security(("operator" = [])),
+    params(("endpointId" = String, Path, description = "The endpoint's id")), security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "The delivery, on its way", body = Data<DeliveryBody>),
         (status = 400, description = "The endpoint is off (E99001)", body = ErrorEnvelope),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 404, description = "No such endpoint (E99004)", body = ErrorEnvelope),
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
 pub(super) async fn test(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     path: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let (webhooks, id) = (api.webhooks.clone(), id(&path)?);

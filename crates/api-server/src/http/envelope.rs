@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpResponse, web};
 use kernel::IdGenerator;
 use serde::Serialize;
 use serde_json::Value;
@@ -56,6 +56,9 @@ pub struct ErrorBody {
 #[derive(Clone)]
 pub struct RequestIds(pub Arc<dyn IdGenerator>);
 
+/// The request's id, for handlers.
+pub(super) struct RequestId(pub(super) String);
+
 /// The middleware around every route.
 pub async fn wrap<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -65,6 +68,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     let id = request_id(&request);
     let language = language(request.headers());
     let method = request.method().clone();
+    request.extensions_mut().insert(RequestId(id.clone()));
 
     let response = respond(next.call(request).await?, &id, language);
     let pattern = response

@@ -116,6 +116,8 @@ codes! {
     PayloadTooLarge = "E99006", PAYLOAD_TOO_LARGE, false, "요청 본문이 너무 큽니다.", "The request body is too large.";
     /// Too many requests of one client.
     TooManyRequests = "E99007", TOO_MANY_REQUESTS, true, "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.", "Too many requests; please try again later.";
+    /// A key whose scope does not suffice.
+    Forbidden = "E99008", FORBIDDEN, false, "이 작업을 할 권한이 없는 키입니다.", "The key's scope does not suffice.";
     /// A fault of ours that will not pass by itself.
     Internal = "E99999", INTERNAL_SERVER_ERROR, false, "서버 오류가 발생했습니다.", "Something went wrong on our side.";
 }

@@ -7,7 +7,7 @@ use payment_domain::model::{Attempt, AttemptKey, HistoryEntry, Movement, Replaye
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::auth::Operator;
+use super::auth::{Operator, Read};
 use super::envelope::{Data, ErrorEnvelope};
 use super::wire::{parse_rfc3339, rfc3339};
 use super::{Api, ApiError, Code};
@@ -224,7 +224,7 @@ pub(super) fn route(config: &mut web::ServiceConfig) {
 #[utoipa::path(
     get, path = "/api/v1/payments/{orderId}/history", tag = "operators", operation_id = "readHistory",
     params(("orderId" = String, Path, description = "The order's id"), HistoryQuery),
-    security(("operator" = [])),
+    security(("operator" = ["read"])),
     responses(
         (status = 200, description = "The timeline", body = Data<HistoryResponse>),
         (status = 400, description = "Malformed (E99001)", body = ErrorEnvelope),
@@ -235,7 +235,7 @@ pub(super) fn route(config: &mut web::ServiceConfig) {
 )]
 pub(super) async fn history(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Read>,
     order_id: web::Path<String>,
     query: Result<web::Query<HistoryQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, ApiError> {

@@ -36,7 +36,6 @@ use tokio::runtime::Handle;
 use user_domain::UserReceiver;
 use webhook_domain::WebhookReceiver;
 
-pub use auth::ApiKey;
 pub use drain::Draining;
 pub use error::{ApiError, Code};
 pub(crate) use payment::PaymentResponse;
@@ -47,6 +46,7 @@ use crate::bridge::{GuardedGateway, Toss};
 use crate::cancel_desk::CancelDesk;
 use crate::confirm_desk::ConfirmDesk;
 use crate::event_streams::EventStreams;
+use crate::keys::KeyRing;
 
 /// The largest request body, in bytes: a hundred order lines take about 4 KiB.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -77,8 +77,8 @@ pub struct Api {
     pub database: Database,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// The operators' key.
-    pub api_key: ApiKey,
+    /// The operators' keys.
+    pub keys: Arc<KeyRing>,
     /// The main runtime.
     pub runtime: Handle,
 }

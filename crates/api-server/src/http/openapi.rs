@@ -56,7 +56,12 @@ struct OperatorKey;
 
 impl Modify for OperatorKey {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "An operator's key. What an operation names beside it is the scope that the key needs: `read`, `refund`, which includes `read`, or `admin`, which includes all.",
+            ))
+            .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("operator", SecurityScheme::Http(bearer));
     }

@@ -7,7 +7,7 @@ use payment_domain::port::{PaymentFilter, PaymentSummary, Place};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::auth::Operator;
+use super::auth::{Operator, Read};
 use super::envelope::{Data, ErrorEnvelope};
 use super::wire::{parse_rfc3339, rfc3339};
 use super::{Api, ApiError};
@@ -147,7 +147,7 @@ pub(super) fn route(config: &mut web::ServiceConfig) {
 /// any more, and one that loses it before its page is read is not listed at all.
 #[utoipa::path(
     get, path = "/api/v1/payments", tag = "operators", operation_id = "listPayments",
-    params(ListQuery), security(("operator" = [])),
+    params(ListQuery), security(("operator" = ["read"])),
     responses(
         (status = 200, description = "The payments", body = Data<PaymentListResponse>),
         (status = 400, description = "Malformed, also a cursor that is none of ours (E99001)", body = ErrorEnvelope),
@@ -157,7 +157,7 @@ pub(super) fn route(config: &mut web::ServiceConfig) {
 )]
 pub(super) async fn list(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Read>,
     query: Result<web::Query<ListQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, ApiError> {
     let query = query.map_err(|error| ApiError::invalid(error.to_string()))?;

@@ -7,7 +7,7 @@ use product_domain::model::{NewProduct, Product, ProductPatch, Stock};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::auth::Operator;
+use super::auth::{Admin, Operator};
 use super::body::Json;
 use super::envelope::{Data, ErrorEnvelope};
 use super::wire::Won;
@@ -191,18 +191,19 @@ pub(super) async fn read(
 /// Creates a product.
 #[utoipa::path(
     post, path = "/api/v1/products", tag = "operators", operation_id = "createProduct",
-    request_body = CreateRequest, security(("operator" = [])),
+    request_body = CreateRequest, security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "Created", body = Data<ProductResponse>),
         (status = 400, description = "Malformed (E99001), negative stock (E01001), no price (E01004)", body = ErrorEnvelope),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 413, description = "Body too large (E99006)", body = ErrorEnvelope),
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
 pub(super) async fn create(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     Json(body): Json<CreateRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let new = NewProduct {
@@ -225,11 +226,12 @@ pub(super) async fn create(
 #[utoipa::path(
     patch, path = "/api/v1/products/{productId}", tag = "operators", operation_id = "updateProduct",
     params(("productId" = i64, Path, minimum = 1)),
-    request_body = UpdateRequest, security(("operator" = [])),
+    request_body = UpdateRequest, security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "Changed", body = Data<ProductResponse>),
         (status = 400, description = "Malformed (E99001), no price (E01004)", body = ErrorEnvelope),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 404, description = "Unknown product (E01003)", body = ErrorEnvelope),
         (status = 413, description = "Body too large (E99006)", body = ErrorEnvelope),
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
@@ -237,7 +239,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn update(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     id: web::Path<String>,
     Json(body): Json<UpdateRequest>,
 ) -> Result<HttpResponse, ApiError> {
@@ -261,11 +263,12 @@ pub(super) async fn update(
 #[utoipa::path(
     post, path = "/api/v1/products/{productId}/stock-adjustments", tag = "operators", operation_id = "adjustStock",
     params(("productId" = i64, Path, minimum = 1)),
-    request_body = AdjustRequest, security(("operator" = [])),
+    request_body = AdjustRequest, security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "Adjusted", body = Data<ProductResponse>),
         (status = 400, description = "Malformed (E99001)", body = ErrorEnvelope),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 404, description = "Unknown product (E01003)", body = ErrorEnvelope),
         (status = 409, description = "The stock would leave its range (E01002)", body = ErrorEnvelope),
         (status = 413, description = "Body too large (E99006)", body = ErrorEnvelope),
@@ -274,7 +277,7 @@ pub(super) async fn update(
 )]
 pub(super) async fn adjust(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     id: web::Path<String>,
     Json(body): Json<AdjustRequest>,
 ) -> Result<HttpResponse, ApiError> {

@@ -6,7 +6,7 @@ use payment_domain::{Resolution, ResolveCommand};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::auth::Operator;
+use super::auth::{Admin, Operator};
 use super::body::Json;
 use super::envelope::{Data, ErrorEnvelope};
 use super::payment::PaymentResponse;
@@ -50,17 +50,18 @@ fn order_id(text: &str) -> Result<OrderId, ApiError> {
 /// Asks Toss about an undecided payment now, and settles it.
 #[utoipa::path(
     post, path = "/api/v1/payments/{orderId}/recover", tag = "operators", operation_id = "recoverPayment",
-    params(("orderId" = String, Path, description = "The order's id")), security(("operator" = [])),
+    params(("orderId" = String, Path, description = "The order's id")), security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "The payment as it stands after the look", body = Data<PaymentResponse>),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 404, description = "Unknown order (E03001)", body = ErrorEnvelope),
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
 pub(crate) async fn recover(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let id = order_id(&id)?;
@@ -80,11 +81,12 @@ pub(crate) async fn recover(
 #[utoipa::path(
     post, path = "/api/v1/payments/{orderId}/resolve", tag = "operators", operation_id = "resolvePayment",
     params(("orderId" = String, Path, description = "The order's id")),
-    request_body = ResolveRequest, security(("operator" = [])),
+    request_body = ResolveRequest, security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "The settled payment", body = Data<PaymentResponse>),
         (status = 400, description = "Malformed (E99001)", body = ErrorEnvelope),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 404, description = "Unknown order (E03001)", body = ErrorEnvelope),
         (status = 409, description = "Not quarantined (E03002), or Toss says otherwise (E03023)", body = ErrorEnvelope),
         (status = 413, description = "Body too large (E99006)", body = ErrorEnvelope),
@@ -93,7 +95,7 @@ pub(crate) async fn recover(
 )]
 pub(crate) async fn resolve(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     id: web::Path<String>,
     Json(body): Json<ResolveRequest>,
 ) -> Result<HttpResponse, ApiError> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use user_domain::UserProfile;
 use utoipa::ToSchema;
 
-use super::auth::Operator;
+use super::auth::{Admin, Operator};
 use super::body::Json;
 use super::envelope::{Data, ErrorEnvelope};
 use super::{Api, ApiError};
@@ -37,18 +37,19 @@ pub(super) fn route(config: &mut web::ServiceConfig) {
 #[utoipa::path(
     put, path = "/api/v1/users/{userId}", tag = "operators", operation_id = "putUser",
     params(("userId" = i64, Path, minimum = 1)),
-    request_body = PutUserRequest, security(("operator" = [])),
+    request_body = PutUserRequest, security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "Stored", body = Data<UserResponse>),
         (status = 400, description = "Malformed (E99001)", body = ErrorEnvelope),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 413, description = "Body too large (E99006)", body = ErrorEnvelope),
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
 pub(super) async fn put(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     id: web::Path<String>,
     Json(body): Json<PutUserRequest>,
 ) -> Result<HttpResponse, ApiError> {

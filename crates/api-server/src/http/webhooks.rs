@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use toss_client::webhook::{Received, Verifier};
 use utoipa::{IntoParams, ToSchema};
 
-use super::auth::Operator;
+use super::auth::{Admin, Operator, Read};
 use super::envelope::{Data, ErrorEnvelope};
 use super::wire::rfc3339;
 use super::{Api, ApiError, Code};
@@ -179,7 +179,7 @@ fn notice(
 /// Lists stored webhooks, by default those that were given up.
 #[utoipa::path(
     get, path = "/api/v1/webhooks/toss", tag = "webhooks", operation_id = "listTossWebhooks",
-    params(WebhookQuery), security(("operator" = [])),
+    params(WebhookQuery), security(("operator" = ["read"])),
     responses(
         (status = 200, description = "Webhooks, by id", body = Data<WebhookPage>),
         (status = 400, description = "Malformed (E99001)", body = ErrorEnvelope),
@@ -189,7 +189,7 @@ fn notice(
 )]
 pub(super) async fn list(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Read>,
     query: Result<web::Query<WebhookQuery>, actix_web::Error>,
 ) -> Result<HttpResponse, ApiError> {
     let query = query.map_err(|error| ApiError::invalid(error.to_string()))?;
@@ -219,17 +219,18 @@ pub(super) async fn list(
 /// Has a webhook that was given up worked on again.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/toss/{webhookId}/redrive", tag = "webhooks", operation_id = "redriveTossWebhook",
-    params(("webhookId" = String, Path, description = "The webhook's id")), security(("operator" = [])),
+    params(("webhookId" = String, Path, description = "The webhook's id")), security(("operator" = ["admin"])),
     responses(
         (status = 200, description = "It is due again", body = Data<WebhookReceipt>),
         (status = 401, description = "No operator key (E99003)", body = ErrorEnvelope),
+        (status = 403, description = "The key's scope does not suffice (E99008)", body = ErrorEnvelope),
         (status = 404, description = "No such webhook that was given up (E99004)", body = ErrorEnvelope),
         (status = 503, description = "Unavailable (E99999)", body = ErrorEnvelope),
     )
 )]
 pub(super) async fn redrive(
     api: web::Data<Api>,
-    _operator: Operator,
+    _operator: Operator<Admin>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let (notices, id) = (api.notices.clone(), id.into_inner());

@@ -16,6 +16,7 @@ mod failpoints;
 mod faults;
 mod hooks;
 mod interruptions;
+mod keys;
 mod malformed;
 mod mysql;
 mod operators;
@@ -146,6 +147,11 @@ scenarios! {
         impossible_products_are_refused,
         a_stock_is_adjusted_but_never_below_zero,
         a_new_user_can_buy,
+    }
+    keys {
+        every_operation_asks_for_a_key_of_its_scope,
+        a_changed_file_of_keys_is_read_again,
+        wrong_keys_count_against_the_rate_limit,
     }
     webhooks {
         a_deposit_is_booked_when_toss_tells_of_it,

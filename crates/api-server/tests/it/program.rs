@@ -13,7 +13,7 @@ use crate::shop::Shop;
 use crate::stage::{API_KEY, QUICK, Stage};
 
 /// Every setting: flag, variable, default as `--help` shows it.
-const SETTINGS: [(&str, &str, &str); 23] = [
+const SETTINGS: [(&str, &str, &str); 24] = [
     ("--listen", "LISTEN", "127.0.0.1:8080"),
     ("--database-url", "DATABASE_URL", "sqlite:data/payments.db"),
     ("--toss-secret-key", "TOSS_SECRET_KEY", ""),
@@ -30,6 +30,7 @@ const SETTINGS: [(&str, &str, &str); 23] = [
     ("--database-pool-size", "DATABASE_POOL_SIZE", "10"),
     ("--group-commit", "GROUP_COMMIT", "on"),
     ("--api-key", "API_KEY", ""),
+    ("--api-keys-file", "API_KEYS_FILE", ""),
     ("--drain-delay", "DRAIN_DELAY", "3s"),
     ("--shutdown-grace", "SHUTDOWN_GRACE", "70s"),
     ("--max-in-flight", "MAX_IN_FLIGHT", "5000"),
@@ -85,7 +86,7 @@ fn help_lists_every_setting_with_its_variable_and_default() {
             assert!(shown.contains(&format!("[default: {default}]")), "{shown}");
         }
     }
-    for command in ["serve", "migrate", "openapi"] {
+    for command in ["serve", "migrate", "key", "openapi"] {
         assert!(help.contains(&format!("\n  {command} ")), "{command}");
     }
 }
@@ -101,6 +102,10 @@ fn a_wrong_setting_stops_the_start_with_one_clear_line() {
         (
             &[("TOSS_SECRET_KEY", "test_sk_0000")],
             "API_KEY is required",
+        ),
+        (
+            &[("API_KEYS_FILE", "nowhere")],
+            "API_KEYS_FILE (nowhere) cannot be used: the file cannot be read",
         ),
         (
             &[("TOSS_BASE_URL", "http://127.0.0.1:1")],
@@ -203,7 +208,6 @@ impl Serving {
         }
     }
 
-    #[cfg(feature = "failpoints")]
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url
     }
