@@ -32,7 +32,7 @@ use crate::config::Settings;
 use crate::confirm_desk::ConfirmDesk;
 use crate::event_streams::EventStreams;
 use crate::http::envelope::RequestIds;
-use crate::http::{self, Api, Draining, RateLimiter};
+use crate::http::{self, Api, Draining, RateLimiter, WrongKeys};
 use crate::keys::{KeyRing, KeysFile};
 use crate::shop::{self, ShopSettings};
 use crate::worker;
@@ -409,14 +409,17 @@ fn serve(
     let request_ids = web::Data::new(RequestIds(ids));
     let draining = web::Data::new(draining);
     let limiter = web::Data::new(RateLimiter::new(settings.rate_limit));
+    let wrong_keys = web::Data::new(WrongKeys::default());
     let server = HttpServer::new(move || {
         let app = App::new()
             .app_data(request_ids.clone())
             .app_data(limiter.clone())
+            .app_data(wrong_keys.clone())
             .app_data(draining.clone())
             .wrap(from_fn(http::rate_limit::limit))
             .wrap(from_fn(http::envelope::wrap))
             .wrap(from_fn(http::drain::end_connections))
+            .wrap(http::default_headers())
             .configure(http::routes(api.clone()));
         match &sandbox {
             Some(sandbox) => app

@@ -10,6 +10,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use kernel::OrderId;
 
 use super::envelope::RequestId;
+use super::rate_limit::WrongKeys;
 use super::{Api, ApiError, Code};
 use crate::keys::{Holder, Scope};
 
@@ -53,7 +54,7 @@ impl<S: Required> FromRequest for Operator<S> {
 /// Refuses who may not, and leaves in the log who it was. That is written before anything is done:
 /// the line of the answer is missing when the client hangs up.
 fn admit(request: &HttpRequest, needed: Scope) -> Result<(), ApiError> {
-    let holder = holder(request).ok_or(Code::Unauthorized)?;
+    let holder = holder(request).ok_or_else(|| stranger(request))?;
     let is_admitted = holder.scope >= needed;
     let order_id = request.match_info().get("orderId");
     let order_id = order_id.and_then(|text| text.parse::<OrderId>().ok());
@@ -71,6 +72,19 @@ fn admit(request: &HttpRequest, needed: Scope) -> Result<(), ApiError> {
         Ok(())
     } else {
         Err(Code::Forbidden.into())
+    }
+}
+
+/// How to refuse a request whose key is wrong or missing. Only a wrong one is counted.
+fn stranger(request: &HttpRequest) -> Code {
+    let wrong_keys = request.app_data::<web::Data<WrongKeys>>();
+    match (wrong_keys, request.peer_addr()) {
+        (Some(wrong_keys), Some(peer))
+            if request.headers().contains_key(AUTHORIZATION) && !wrong_keys.allows(peer.ip()) =>
+        {
+            Code::TooManyRequests
+        }
+        _ => Code::Unauthorized,
     }
 }
 

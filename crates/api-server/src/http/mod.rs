@@ -27,6 +27,8 @@ mod wire;
 
 use std::sync::Arc;
 
+use actix_web::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use actix_web::middleware::DefaultHeaders;
 use actix_web::web;
 use kernel::Clock;
 use payment_domain::{Notices, PaymentReader, PaymentReceiver};
@@ -39,7 +41,7 @@ use webhook_domain::WebhookReceiver;
 pub use drain::Draining;
 pub use error::{ApiError, Code};
 pub(crate) use payment::PaymentResponse;
-pub use rate_limit::RateLimiter;
+pub use rate_limit::{RateLimiter, WrongKeys};
 pub(crate) use wire::rfc3339;
 
 use crate::bridge::{GuardedGateway, Toss};
@@ -95,6 +97,14 @@ impl Api {
             .await
             .map_err(|error| ApiError::internal(&error))
     }
+}
+
+/// Headers of every answer that does not set them itself: what is told of a payment is kept by no
+/// cache, and a browser takes nothing for another type than it was sent as.
+pub fn default_headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add((CACHE_CONTROL, "no-store"))
+        .add((X_CONTENT_TYPE_OPTIONS, "nosniff"))
 }
 
 /// Mounts every route of the contract.

@@ -151,7 +151,7 @@ scenarios! {
     keys {
         every_operation_asks_for_a_key_of_its_scope,
         a_changed_file_of_keys_is_read_again,
-        wrong_keys_count_against_the_rate_limit,
+        wrong_keys_are_limited_and_right_ones_are_not,
     }
     webhooks {
         a_deposit_is_booked_when_toss_tells_of_it,
