@@ -17,7 +17,7 @@ use super::{ApiError, Code};
 const ADDRESSES_MAX: usize = 100_000;
 
 /// Wrong operator keys of one address that are answered 401 in a row; more are answered 429.
-const WRONG_KEYS_BURST: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const WRONG_KEYS_BURST: NonZeroU32 = NonZeroU32::new(200).unwrap();
 
 /// How many of them are forgiven a second.
 const WRONG_KEYS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
